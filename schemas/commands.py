@@ -1,0 +1,44 @@
+"""What may be asked on `workflow.commands`: imperative, one record each."""
+
+from dataclasses import field
+
+from schemas.message import Origin
+from schemas.record import Json, NanoUsd, record
+
+
+@record
+class Command:
+    """What every command carries. Without an id of its own, the place where it stands in the topic is its id."""
+
+    command_id: str = ""
+    run_id: str = ""
+    sent_by: str = ""
+    traceparent: str = ""
+    origin: Origin | None = None
+
+
+@record
+class StartRun(Command):
+    """Start a run of `workflow` (NAME, NAME@VERSION or NAME@ALIAS)."""
+
+    workflow: str = ""
+    inputs: Json = b"{}"
+    labels: dict[str, str] = field(default_factory=dict)
+    budget: NanoUsd | None = None
+    parent_run: str = ""
+    parent_step: str = ""
+
+
+@record
+class CancelRun(Command):
+    """End a run now: no further step starts, running ones are cancelled and their cost is counted."""
+
+    reason: str = ""
+
+
+@record
+class ReleaseRun(Command):
+    """Take a quarantined run up again; the messages held for it are applied in order."""
+
+
+COMMANDS: tuple[type[Command], ...] = (StartRun, CancelRun, ReleaseRun)

@@ -1,0 +1,71 @@
+"""What a record is: a dataclass whose Avro schema is derived from its fields."""
+
+import types
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+
+NAMESPACE = "millrace"
+
+T = TypeVar("T")
+type_ = type
+
+#: Microseconds since 1970-01-01 UTC.
+Micros = Annotated[int, "timestamp-micros"]
+#: A JSON document in UTF-8.
+Json = bytes
+#: Billionths of a US dollar: exact for every published price, and summed without rounding.
+NanoUsd = int
+
+#: Every record by its name; filled by `record`.
+RECORDS: dict[str, type[Any]] = {}
+
+_PRIMITIVES = {str: "string", int: "long", float: "double", bool: "boolean", bytes: "bytes"}
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Declare a record. Frozen for the type checker only: at run time freezing would double the cost of decoding."""
+    made = dataclass(slots=True)(cls)
+    RECORDS[made.__name__] = made
+    return made
+
+
+def avro_schema(cls: type[Any]) -> dict[str, Any]:
+    """The Avro schema of a record, as it stands in `schemas/avro/NAME.avsc`."""
+    return _record_schema(cls, set())
+
+
+def _record_schema(cls: type[Any], named: set[str]) -> dict[str, Any]:
+    named.add(cls.__name__)
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        "type": "record",
+        "name": cls.__name__,
+        "namespace": NAMESPACE,
+        "doc": " ".join((cls.__doc__ or "").split()),
+        "fields": [_field(f, hints[f.name], named) for f in fields(cls)],
+    }
+
+
+def _field(f: Any, hint: Any, named: set[str]) -> dict[str, Any]:
+    spelled: dict[str, Any] = {"name": f.name, "type": _avro_type(hint, named)}
+    default = f.default_factory() if f.default_factory is not MISSING else f.default
+    if default is not MISSING:
+        spelled["default"] = default.decode() if isinstance(default, bytes) else default
+    return spelled
+
+
+def _avro_type(hint: Any, named: set[str]) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return {"type": _avro_type(arguments[0], named), "logicalType": arguments[1]}
+    if origin in (Union, types.UnionType):
+        return ["null", *(_avro_type(a, named) for a in arguments if a is not type_(None))]
+    if origin is list:
+        return {"type": "array", "items": _avro_type(arguments[0], named)}
+    if origin is dict:
+        return {"type": "map", "values": _avro_type(arguments[1], named)}
+    if is_dataclass(hint):
+        name = hint.__name__  # type: ignore[union-attr]
+        return f"{NAMESPACE}.{name}" if name in named else _record_schema(hint, named)  # type: ignore[arg-type]
+    return _PRIMITIVES[hint]

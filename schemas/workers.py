@@ -1,0 +1,33 @@
+"""What workers say of themselves on `workflow.workers`, and the items of named queues."""
+
+from dataclasses import field
+
+from schemas.events import StepScheduled
+from schemas.record import Micros, record
+
+
+@record
+class WorkerBeat:
+    """I live. A newer `start` on a seat is its predecessor's goodbye (PROTOCOL.md, 10)."""
+
+    worker: str
+    seat: str
+    start: int
+    beat: int
+    time: Micros
+    version: str
+    host: str = ""
+    pid: int = 0
+    running: int = 0
+    partitions: list[int] = field(default_factory=list)
+    queue: str = ""
+    slots: int = 0
+    inbox: int = -1
+
+
+@record
+class WorkItem:
+    """A step sent to a worker of a named queue, with the outbox id `epoch/n/index`."""
+
+    id: str
+    scheduled: StepScheduled
