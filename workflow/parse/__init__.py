@@ -1,0 +1,1 @@
+"""Turns the text of a workflow file into its definition."""
