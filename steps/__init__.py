@@ -1,0 +1,1 @@
+"""Do: the edge where models, tools and services are called; one file a kind."""

@@ -1,0 +1,1 @@
+"""One file a model provider, all behind one method."""

@@ -1,0 +1,112 @@
+"""The script of the scripted models: a YAML or JSON file of rules; the first that fits answers.
+
+Of a file such as this:
+
+    - match: {model: "claude-*", prompt: ticket}    # a glob; text that occurs, or {regex: …}. Without `match`: always
+      reply: It is a refund.                        # or a mapping, for a structured answer
+      usage: {input_tokens: 120, output_tokens: 8}  # estimated from the lengths where it isn't given
+      delay: 0.2                                    # seconds
+    - error: overloaded                             # instead of a reply; with `message`, `retry_after` (seconds)
+      times: 2                                      # how often the rule answers before it is passed over
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from steps.failure import ErrorClass
+
+_MATCH = {"model", "prompt"}
+_RULE = {"match", "reply", "usage", "delay", "error", "message", "retry_after", "times", "stop"}
+_USAGE = {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "thinking_tokens"}
+
+
+class RepliesInvalid(ValueError):
+    """The script can't be used; says where and why."""
+
+
+@dataclass(slots=True)
+class Rule:
+    model: str
+    prompt: Callable[[str], bool]
+    reply: Any
+    usage: dict[str, int]
+    delay: float
+    error: ErrorClass | None
+    message: str
+    retry_after: float | None
+    left: int | None
+    stop: str
+
+    def fits(self, model: str, text: str) -> bool:
+        return self.left != 0 and fnmatchcase(model, self.model) and self.prompt(text)
+
+    def use(self) -> "Rule":
+        if self.left is not None:
+            self.left -= 1
+        return self
+
+
+def load_rules(path: Path | None) -> list[Rule]:
+    if path is None:
+        return []
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RepliesInvalid(f"{path}: the scripted replies can't be read: {error}") from error
+    if not isinstance(document, list):
+        raise RepliesInvalid(f"{path}: the scripted replies must be a list of rules, each with `reply` or `error`")
+    return [_rule(written, f"{path}: rule {number}") for number, written in enumerate(document, 1)]
+
+
+def _rule(written: Any, place: str) -> Rule:
+    _check_keys(written, _RULE, place)
+    match = written.get("match", {})
+    _check_keys(match, _MATCH, f"{place}: match")
+    _check_keys(written.get("usage", {}), _USAGE, f"{place}: usage")
+    if ("reply" in written) == ("error" in written):
+        raise RepliesInvalid(f"{place}: give either `reply` or `error`")
+    return Rule(
+        model=match.get("model", "*"),
+        prompt=_condition(match.get("prompt", ""), place),
+        reply=written.get("reply"),
+        usage=written.get("usage", {}),
+        delay=float(written.get("delay", 0)),
+        error=_error_class(written["error"], place) if "error" in written else None,
+        message=written.get("message", ""),
+        retry_after=written.get("retry_after"),
+        left=written.get("times"),
+        stop=written.get("stop", "end_turn"),
+    )
+
+
+def _check_keys(written: Any, allowed: set[str], place: str) -> None:
+    if not isinstance(written, dict):
+        raise RepliesInvalid(f"{place}: must be a mapping")
+    unknown = sorted(map(str, set(written) - allowed))
+    if unknown:
+        raise RepliesInvalid(f"{place}: unknown key {unknown[0]!r}; the keys are {', '.join(sorted(allowed))}")
+
+
+def _condition(written: Any, place: str) -> Callable[[str], bool]:
+    if isinstance(written, str):
+        return lambda text: written in text
+    if not (isinstance(written, dict) and set(written) == {"regex"}):
+        raise RepliesInvalid(f"{place}: `prompt` must be a text or {{regex: …}}")
+    try:
+        pattern = re.compile(written["regex"], re.DOTALL)
+    except (re.error, TypeError) as error:
+        raise RepliesInvalid(f"{place}: `regex` is not a regular expression: {error}") from error
+    return lambda text: pattern.search(text) is not None
+
+
+def _error_class(written: Any, place: str) -> ErrorClass:
+    known = [error_class.value for error_class in ErrorClass if error_class is not ErrorClass.OK]
+    if written not in known:
+        raise RepliesInvalid(f"{place}: no error class {written!r}; they are {', '.join(known)}")
+    return ErrorClass(written)

@@ -1,0 +1,1 @@
+"""The warm child process in which users' Python runs."""
