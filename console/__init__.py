@@ -1,0 +1,1 @@
+"""Asks and shows: the command line over the log and its projections."""
