@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from workflow.errors import Place
 from workflow.expressions import Expression
+from workflow.schema import Schema
 from workflow.template import Template
-from workflow.types import Schema
 
 Json = Any
 OnTimeout = Literal["fail", "deny", "continue"]

@@ -1,7 +1,7 @@
 """Durations, instants and sizes as people write them, as microseconds and bytes."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 MICROSECONDS = {
     "us": 1,
@@ -22,7 +22,7 @@ _ISO = re.compile(
 )
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = sorted(((size, unit) for unit, size in MICROSECONDS.items() if unit != "w"), reverse=True)
 
 
@@ -43,7 +43,9 @@ def _short(text: str) -> int:
 def _iso(text: str) -> int:
     match = _ISO.fullmatch(text)
     if match is None or not any(match.groups()):
-        raise ValueError(f"{text!r} is no duration: write a number and a unit (ms s m h d w), or ISO 8601 such as PT90S")
+        raise ValueError(
+            f"{text!r} is no duration: write a number and a unit (ms s m h d w), or ISO 8601 such as PT90S"
+        )
     return round(sum(float(number) * MICROSECONDS[unit] for unit, number in match.groupdict().items() if number))
 
 

@@ -204,7 +204,7 @@ class _Reader:
     def enter(self, key: Node, value: Node, entries: dict[str, Node], keys: dict[str, Place]) -> None:
         if not isinstance(key, Scalar):
             shape = "list" if isinstance(key, Sequence) else "mapping"
-            remedy = f"if it is a template, {QUOTE}: \"{{{{ … }}}}\""
+            remedy = f'if it is a template, {QUOTE}: "{{{{ … }}}}"'
             self.problems.add("key", f"a {shape} can't be a key", remedy, key.place)
         elif key.text in entries:
             first = keys[key.text]

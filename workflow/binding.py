@@ -1,0 +1,140 @@
+"""Brings the values that an expression names into it: typed, measured, and only those."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from workflow.cel.inference import Read
+from workflow.durations import format_timestamp, to_datetime
+from workflow.errors import ExpressionFailed, ExpressionTooLarge
+from workflow.scope import Path
+from workflow.types import Coerce, Type, coercion
+
+Json = Any
+
+MAX_BYTES = 64 * 1024
+MAX_ITEMS = 1_000
+
+
+class _Absent:
+    """The only value of its kind: what a path leads to when nothing is there."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+Lookup = Callable[[Path], Json]
+
+
+def spelled(path: Path) -> str:
+    return ".".join(path)
+
+
+def as_bare_value(value: Json, kind: Type) -> Json:
+    """A value that is read without CEL; recorded instants are microseconds and read as RFC 3339."""
+    return format_timestamp(value) if kind.kind == "timestamp" and isinstance(value, int) else value
+
+
+def _instant(value: Json) -> Json:
+    return to_datetime(value) if isinstance(value, int) else datetime.fromisoformat(value)
+
+
+class Bindings:
+    """All that one expression reads; `values` makes the variables for one evaluation."""
+
+    __slots__ = ("_iterated", "_reads", "paths", "source")
+
+    def __init__(self, reads: Sequence[tuple[Read, str]], iterated: set[str], source: str) -> None:
+        self.source = source
+        self.paths: tuple[Path, ...] = tuple(dict.fromkeys(read.path for read, _ in reads))
+        self._reads = [(name, read.path, _bring(read)) for read, name in reads]
+        self._iterated = {name for name in iterated}
+
+    def values(self, lookup: Lookup) -> dict[str, Json]:
+        values: dict[str, Json] = {}
+        large: list[Json] = []
+        for name, path, bring in self._reads:
+            value = bring(lookup(path))
+            if value is ABSENT:
+                continue
+            if type(value) in _LARGE:
+                large.append(value)
+            values[name] = value
+        if large:
+            measure(large, self.source)
+        for name in self._iterated:
+            self._must_be_list(name, values.get(name))
+        return values
+
+    def _must_be_list(self, name: str, value: Json) -> None:
+        if value is not None and not isinstance(value, list):
+            path = next(spelled(path) for variable, path, _ in self._reads if variable == name)
+            hint = f"; write keys({path}) or items({path})" if isinstance(value, dict) else ""
+            raise ExpressionFailed(f"`{path}` is no list to go through{hint}", self.source)
+
+    def in_words(self, message: str) -> str:
+        """The message with the paths in place of the names of variables."""
+        for name, path, _ in self._reads:
+            if f'No value with name "{name}"' in message:
+                return f"`{spelled(path)}` is absent"
+            message = message.replace(f"'{name}'", f"`{spelled(path)}`")
+        return message
+
+
+_LARGE = frozenset({str, list, dict})
+
+
+def _bring(read: Read) -> Coerce:
+    """What is done to a value before it is bound, by how the expression uses it."""
+    if read.use == "has":
+        return lambda value: value is not ABSENT
+    if read.use == "or_null":
+        return lambda value: None if value is ABSENT else value
+    if read.use == "tail":
+        return _tail(read.path[read.prefix :])
+    if read.type.kind == "timestamp":
+        return lambda value: value if value is ABSENT or value is None else _instant(value)
+    return coercion(read.type) or (lambda value: value)
+
+
+def _tail(names: Path) -> Coerce:
+    """Wraps the value into the mappings of an optional chain; absent, the chain ends in nothing."""
+
+    def wrap(value: Json) -> Json:
+        if value is ABSENT:
+            return {}
+        for name in reversed(names):
+            value = {name: value}
+        return value
+
+    return wrap
+
+
+def measure(values: list[Json], source: str) -> None:
+    """Refuses what is larger than an expression may touch, and text that CEL would cut short."""
+    size = items = 0
+    waiting = values
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            size += len(value)
+            if "\0" in value:
+                raise ExpressionFailed("text with a NUL character can't go into an expression", source)
+        elif isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            items += len(value)
+            waiting.extend(value)
+        else:
+            size += 8
+        if size > MAX_BYTES or items > MAX_ITEMS:
+            raise ExpressionTooLarge(_too_large(items), source)
+
+
+def _too_large(items: int) -> str:
+    if items > MAX_ITEMS:
+        return f"it touches more than {MAX_ITEMS:,} list items"
+    return f"it touches more than {MAX_BYTES // 1024} KiB"
