@@ -8,6 +8,7 @@ from schemas.events import StepScheduled
 from steps import clock
 from steps.context import Context
 from steps.failure import ErrorClass, StepFailed, StepReleased
+from steps.http import HttpStep
 from steps.model import ModelStep
 from steps.outcome import Outcome
 from steps.redact import Redactor
@@ -36,9 +37,11 @@ class Executor:
         self._limit = settings.output_limit
         self._host = ToolHost(settings, self.redactor.text)
         self._models = ModelStep(settings, self.redactor)
+        self._http = HttpStep(settings)
         self._kinds: dict[str, Step] = {
             "tool": ToolStep(self._host, settings.longest_retry_after),
             "model": self._models,
+            "http": self._http,
         }
 
     async def start(self) -> None:
@@ -49,6 +52,7 @@ class Executor:
         """Running tools get their grace period; what runs longer fails as `unknown`."""
         await self._host.close()
         await self._models.close()
+        await self._http.close()
 
     async def run(self, scheduled: StepScheduled, context: Context) -> Outcome:
         started = clock.now()
