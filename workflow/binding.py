@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from workflow.cel.inference import Read
+from workflow.cel.scope import Path
 from workflow.durations import format_timestamp, to_datetime
 from workflow.errors import ExpressionFailed, ExpressionTooLarge
-from workflow.scope import Path
 from workflow.types import Coerce, Type, coercion
 
 Json = Any

@@ -9,8 +9,8 @@ from workflow.cel.compiler import Compiled, compile_text
 from workflow.cel.engine import CelFailed, Program
 from workflow.cel.facts import facts
 from workflow.cel.parser import parse
+from workflow.cel.scope import Path, Scope
 from workflow.errors import ExpressionFailed, ExpressionTooLarge, Place, Problems
-from workflow.scope import Path, Scope
 from workflow.types import Type
 from workflow.values import as_json
 

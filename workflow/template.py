@@ -7,11 +7,11 @@ from collections.abc import Sequence as SequenceOf
 from typing import Any
 
 from workflow.binding import Lookup
+from workflow.cel.scope import Path, Scope
 from workflow.cel.tokens import CelSyntaxError, word_end
 from workflow.errors import Problems
 from workflow.expressions import Expression, compile_expression
 from workflow.places import place_in
-from workflow.scope import Path, Scope
 from workflow.types import STRING, Type, list_of, object_of, of_value
 from workflow.types import join as join_types
 from workflow.yaml import Mapping, Node, Scalar, Sequence
@@ -42,6 +42,10 @@ class Template:
         """The value, and by JSON pointer the parts of the texts that hold secrets (null stands in their place)."""
         value = self.value if self._render is None else self._render(lookup)
         return value, {each.pointer: each.parts(lookup) for each in self._secrets} if self._secrets else _NO_SECRETS
+
+    def constant_at(self, key: str, default: Json = None) -> Json:
+        """What stands under a key of a mapping if that is known before any run; None if an expression stands there."""
+        return self.value.get(key, default) if isinstance(self.value, dict) else default
 
 
 def constant(value: Json) -> Template:

@@ -12,9 +12,9 @@ from workflow.cel.engine import CelRefused, Program, signature
 from workflow.cel.inference import Edit, Read, analyse
 from workflow.cel.parser import parse
 from workflow.cel.paths import Issue, static_path, suggestion
+from workflow.cel.scope import Path, Scope
 from workflow.cel.tokens import CelSyntaxError
 from workflow.functions import FUNCTIONS
-from workflow.scope import Path, Scope
 from workflow.types import DYN, Type
 
 Cost = Callable[[Mapping[str, Any]], bool]
@@ -60,6 +60,8 @@ def compile_text(source: str, scope: Scope) -> Compiled:
 
 
 def _syntax_remedy(source: str) -> str:
+    if not source.strip():
+        return "write what is meant, or remove it"
     if re.search(r"[^=!<>]=[^=]", source):
         return "compare with `==`"
     if re.search(r"\b(and|or|not)\b", source):

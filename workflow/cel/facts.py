@@ -1,8 +1,8 @@
 """Which paths are known to be there when a condition holds, so that guarded reads pass the check."""
 
 from workflow.cel.paths import plain_text, static_path
+from workflow.cel.scope import Path
 from workflow.cel.tree import Binary, Call, Tree, Unary
-from workflow.scope import Path
 
 NOTHING: frozenset[Path] = frozenset()
 

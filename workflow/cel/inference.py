@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from workflow.cel import results
 from workflow.cel.facts import NOTHING, facts
 from workflow.cel.paths import Issue, StaticPath, resolve, static_path
+from workflow.cel.scope import Path, Scope
 from workflow.cel.tree import (
     MACROS,
     Binary,
@@ -21,7 +22,6 @@ from workflow.cel.tree import (
     Unary,
     parts,
 )
-from workflow.scope import Path, Scope
 from workflow.types import BOOL, DOUBLE, DYN, MAP, Type, join, list_of, object_of, optional_of
 
 Locals = Mapping[str, Type]

@@ -4,9 +4,9 @@ from collections.abc import Container
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from workflow.cel.scope import Path, Scope
 from workflow.cel.tree import Index, Literal, Name, Select, Tree
 from workflow.errors import Severity
-from workflow.scope import Path, Scope
 from workflow.types import DYN, Type
 
 
