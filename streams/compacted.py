@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,15 +16,23 @@ FETCH_WAIT = 100
 
 
 class CompactedReader:
-    """Hands each record (key, value or None for a tombstone, offset) to `on_record`, in order, from the first on.
+    """Hands each record (key, value or None for a tombstone, offset) to `on_record`, in order, from the first on
+    (or only so many of the `last` ones, and what comes after).
 
     Whatever `on_record` raises ends the reading and is raised by `read_to_end` and `closed`.
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, on_record: OnRecord, *, auth: Auth | None = None, fetch_wait: int = FETCH_WAIT
+        self,
+        bootstrap: str,
+        topic: str,
+        on_record: OnRecord,
+        *,
+        auth: Auth | None = None,
+        fetch_wait: int = FETCH_WAIT,
+        last: int | None = None,
     ) -> None:
-        self._bootstrap, self._on_record = bootstrap, on_record
+        self._bootstrap, self._on_record, self._last = bootstrap, on_record, last
         self._partition = TopicPartition(topic, 0)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
@@ -43,13 +50,17 @@ class CompactedReader:
         await self.start()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self) -> None:
         """Connect and begin to read. Raises BrokerUnreachable; the topic must exist."""
         await start(self._consumer, self._bootstrap)
         self._consumer.assign([self._partition])
+        if self._last is not None:
+            first = (await self._consumer.beginning_offsets([self._partition]))[self._partition]
+            end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+            self._consumer.seek(self._partition, max(first, end - self._last))
         self._task = asyncio.create_task(self._read(), name=f"read {self._partition.topic}")
 
     async def stop(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 
 from schemas.topics import PARTITIONS, TOPICS, Topic
 from streams.connect import Auth, opened
@@ -78,7 +78,7 @@ async def partition_counts(bootstrap: str, names: Iterable[str], auth: Auth | No
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, list[int]]:
-    """Every topic's partition leaders. All topics are asked for: naming one may create it with the broker's defaults."""
+    """Every topic's partition leaders. All are asked for: naming one may create it with the broker's defaults."""
     described = await admin.describe_topics(None)
     return {topic["topic"]: [p["leader"] for p in topic["partitions"]] for topic in described}
 
@@ -98,8 +98,6 @@ async def _create(
 
 
 def _refusal(name: str, code: int, message: str | None = None) -> str:
-    from aiokafka.errors import for_code
-
     return f"{name}: {message or for_code(code).__name__} (Kafka error {code})"
 
 
