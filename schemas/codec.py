@@ -127,7 +127,10 @@ class Decoder:
 
     def learn(self, fingerprint: bytes, schema: Mapping[str, Any]) -> None:
         """Know a writer's schema, published under its fingerprint."""
-        self._foreign[MARKER + fingerprint] = (parse_schema(_plain(dict(schema)), named_schemas={}), str(schema["name"]))
+        self._foreign[MARKER + fingerprint] = (
+            parse_schema(_plain(dict(schema)), named_schemas={}),
+            str(schema["name"]),
+        )
 
     def knows(self, fingerprint: bytes) -> bool:
         """Whether records with this fingerprint can be read."""

@@ -77,5 +77,3 @@ class Origin:
     topic: str = ""
     partition: int = -1
     offset: int = -1
-
-

@@ -1,0 +1,101 @@
+"""The Faust app: membership of the group, two agents that hand over, and the assignment's signals."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import faust
+from faust.streams import Stream
+
+from schemas.topics import COMMANDS, OUTCOMES
+from streams.intake import Incoming
+from streams.settings import WorkerSettings
+from streams.transport import LogTransport
+
+#: Messages of one batch; also what a stream may hold before the fetcher rests.
+MOST, BUFFER = 500, 1 << 16
+
+HandOver = Callable[[list[Incoming]], None]
+
+
+class ReadyStream(Stream[Any]):
+    """A stream that yields what is ready now, without a timer and without acks: positions live in the log."""
+
+    async def batches(self) -> AsyncIterator[list[Incoming]]:
+        """Lists of at least one message, at most `MOST`."""
+        self._finalized = True
+        started = await self.maybe_start()
+        channel: Any = self.channel
+        try:
+            while not self.should_stop:
+                batch = [(await channel.__anext__()).message]
+                while len(batch) < MOST and not channel.queue.empty():
+                    batch.append(channel.queue.get_nowait().message)
+                yield batch
+        except StopAsyncIteration:
+            return
+        finally:
+            self._channel_stop_iteration(self.channel)
+            if started:
+                await self.stop()
+                self.service_reset()
+
+
+def build_app(
+    settings: WorkerSettings,
+    seat: str,
+    hand_over: HandOver,
+    on_assigned: Callable[[set[int]], None],
+    on_revoked: Callable[[], None],
+) -> Any:
+    """The app, not started. None of the callbacks waits for anything."""
+    commands, outcomes = settings.topic(COMMANDS.name), settings.topic(OUTCOMES.name)
+    app: Any = faust.App(
+        settings.app,
+        id_format="{id}",
+        env={},  # else some eighty variables without a prefix override what is said here
+        broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
+        datadir=str(settings.data_dir / "faust"),
+        Stream=ReadyStream,
+        consumer_group_instance_id=seat,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.session,
+        broker_heartbeat_interval=min(1.0, settings.session / 4),
+        broker_rebalance_timeout=max(settings.session, 6.0),
+        broker_request_timeout=30.0,
+        stream_buffer_maxsize=BUFFER,
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        web_enabled=False,
+        autodiscover=False,
+    )
+    app.extra_consumer = settings.auth
+    app.transport = LogTransport(app.conf.broker, app, loop=None)
+
+    @app.agent(_raw_topic(app, commands), name="commands.accept")
+    async def accept(stream: ReadyStream) -> None:
+        """Hand commands to the owners of their partitions."""
+        async for batch in stream.batches():
+            hand_over(batch)
+
+    @app.agent(_raw_topic(app, outcomes), name="outcomes.settle")
+    async def settle(stream: ReadyStream) -> None:
+        """Hand outcomes that others report to the owners of their runs."""
+        async for batch in stream.batches():
+            hand_over(batch)
+
+    async def assigned(_app: Any, partitions: Any, **_: Any) -> None:
+        on_assigned({tp.partition for tp in partitions if tp.topic == commands})
+
+    async def revoked(_app: Any, _partitions: Any, **_: Any) -> None:
+        on_revoked()
+
+    app.on_partitions_assigned.connect(assigned, weak=False)
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    return app
+
+
+def _raw_topic(app: Any, name: str) -> Any:
+    return app.topic(name, key_serializer="raw", value_serializer="raw", value_type=bytes, key_type=bytes, acks=False)

@@ -1,0 +1,82 @@
+"""Commands written as JSON, alone or as the data of a CloudEvent."""
+
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+
+from schemas.commands import COMMANDS, Command, StartRun
+from schemas.record import NAMESPACE
+from streams.refusal import Refusal, Unreadable
+from streams.run_ids import RUN_ID
+
+_BY_NAME = {command.__name__: command for command in COMMANDS}
+#: Fields that hold a JSON document of their own.
+_DOCUMENTS = {"inputs"}
+_TYPES: dict[str, tuple[type[Any], ...]] = {"labels": (dict,), "budget": (int,), "origin": (type(None),)}
+
+
+def from_json(document: Any) -> Command:
+    """`{"type": "StartRun", "workflow": …, "inputs": {…}}`; `type` may be left out where `workflow` says it."""
+    if not isinstance(document, dict):
+        raise Unreadable("not_a_command", f"a command is a JSON object, this is {_json_type(document)}")
+    fields_given = dict(document)
+    name = fields_given.pop("type", StartRun.__name__ if "workflow" in document else None)
+    if not isinstance(name, str):
+        raise Unreadable("not_a_command", 'a command says what it is: {"type": "StartRun", …}')
+    kind = _BY_NAME.get(name.removeprefix(f"{NAMESPACE}."))
+    if kind is None:
+        raise Unreadable("not_a_command", f"{name[:80]!r} is no command; known: {', '.join(_BY_NAME)}")
+    return _built(kind, fields_given)
+
+
+def _built(kind: type[Command], given: dict[str, Any]) -> Command:
+    known = {f.name for f in fields(kind)}
+    identity = {"command": kind.__name__, "command_id": _as_text(given.get("command_id")), "run_id": ""}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known or name == "origin":
+            close = get_close_matches(name, known, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+            raise Refusal("unknown_field", f"{kind.__name__} has no field {name[:80]!r}{hint}", **identity)
+        if name in _DOCUMENTS:
+            values[name] = orjson.dumps(value)
+            continue
+        if not isinstance(value, _TYPES.get(name, (str,))) or isinstance(value, bool):
+            wanted = " or ".join(t.__name__ for t in _TYPES.get(name, (str,)))
+            raise Refusal("field_invalid", f"{name} must be {wanted}, this is {_json_type(value)}", **identity)
+        values[name] = value
+    labels = values.get("labels", {})
+    if not all(isinstance(text, str) for text in labels.values()):
+        raise Refusal("field_invalid", "labels map names to text", **identity)
+    if kind is StartRun and not values.get("workflow"):
+        raise Refusal("field_missing", 'StartRun needs "workflow": the name of a published workflow', **identity)
+    return kind(**values)
+
+
+def from_cloudevent(event: Any) -> Command:
+    """A CloudEvent 1.0 whose type is `millrace.StartRun` (or another command) and whose data are its fields."""
+    if not isinstance(event, dict) or not isinstance(event.get("data", {}), dict):
+        raise Unreadable("not_a_command", "a CloudEvent's data must be a JSON object with the command's fields")
+    missing = [name for name in ("specversion", "id", "source", "type") if not isinstance(event.get(name), str)]
+    if missing:
+        raise Unreadable("not_a_command", f"the CloudEvent lacks {', '.join(missing)}")
+    given = dict(event.get("data", {}))
+    given.setdefault("type", event["type"])
+    given.setdefault("command_id", f"{event['source']}|{event['id']}")
+    for attribute in ("partitionkey", "subject"):
+        if isinstance(run_id := event.get(attribute), str) and RUN_ID.fullmatch(run_id):
+            given.setdefault("run_id", run_id)
+    if isinstance(trace := event.get("traceparent"), str):
+        given.setdefault("traceparent", trace)
+    return from_json(given)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _json_type(value: Any) -> str:
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(type(value), "an object")

@@ -1,0 +1,240 @@
+"""The owner of a partition: takes over by reading, decides, appends, and acts on the ack (PROTOCOL.md, 1-7)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from schemas import events as e
+from schemas import partition as p
+from schemas.message import Cause, Event, Positions
+from schemas.topics import COMMANDS, EVENTS, OUTCOMES
+from streams import clock
+from streams.appender import Appender, Entry
+from streams.intake import Intake
+from streams.parts import Parts
+from streams.recovery import take_over
+from streams.timers import Timer
+from streams.unsettled import settle
+from workflow.decide import decide
+from workflow.messages import AttemptLost, DefinitionsRead, Message, Resume
+from workflow.partition import Partition
+from workflow.run import Run
+
+logger = structlog.get_logger("millrace.owner")
+
+#: Seconds before a partition is read again after a surprise, growing to the second figure.
+PAUSE, LONGEST_PAUSE = 0.05, 5.0
+
+
+class Owner:
+    """One partition while this process owns it. `phase`: reading, claiming, live, closed."""
+
+    def __init__(self, number: int, parts: Parts) -> None:
+        self.number, self.parts = number, parts
+        self.phase = "reading"
+        self.state = Partition(number, parts.definitions)
+        self.appender: Appender | None = None
+        self.intakes = {
+            "command": Intake(self, "command", parts.settings.topic(COMMANDS.name)),
+            "outcome": Intake(self, "outcome", parts.settings.topic(OUTCOMES.name)),
+        }
+        self.foreign: dict[str, list[tuple[str, str, int]]] = {}
+        """Attempts that other workers had when this owner took over, by worker."""
+        self._task: asyncio.Task[None] | None = None
+        self._pause = PAUSE
+        self._log = logger.bind(partition=number)
+
+    def start(self) -> None:
+        """Take the partition over, in the background."""
+        self._task = asyncio.get_running_loop().create_task(self._take_over())
+
+    async def _take_over(self) -> None:
+        """Read, then claim at the end that was read; the ack of the claim makes this owner live."""
+        try:
+            self.state, end = await take_over(self.number, self.parts)
+        except Exception as error:
+            return self._surprise(error)
+        topic = self.parts.settings.topic(EVENTS.name)
+        self.phase = "claiming"
+        self.appender = Appender(
+            lambda records: self.parts.producer.send_batch(topic, self.number, records),
+            end,
+            self._acked,
+            self._surprise,
+        )
+        self.appender.append([self._claim()], None)
+
+    def _claim(self) -> p.PartitionClaimed:
+        state = self.state
+        positions = Positions(state.positions["command"], state.positions["outcome"])
+        now = max(clock.now(), state.time)
+        log = state.log or self.parts.new_log_id()
+        cause = Cause("owner", log)
+        return p.PartitionClaimed("", 0, state.claim.epoch + 1, self.parts.id, 0, now, cause, log, positions)
+
+    def handle(self, message: Message) -> None:
+        """Decide, fold and queue; what follows happens on the ack."""
+        if self.phase != "live" or self.appender is None:
+            return
+        events = decide(self.state, message, clock.now())
+        if events:
+            self.appender.append(events, message)
+
+    def _acked(self, entries: list[Entry], base: int) -> None:
+        if self.parts.archive is not None:
+            self.parts.archive.append(self.number, base, [(entry.key, entry.value) for entry in entries])
+        self._pause = PAUSE
+        for entry in entries:
+            if (act := _ACTS.get(entry.event.__class__)) is not None:
+                act(self, entry.event)
+        for intake in self.intakes.values():
+            intake.wake()
+
+    def _surprise(self, error: Exception) -> None:
+        """Drop the state, remember what is unsettled, read again: the one way out of every doubt."""
+        if self.phase == "closed":
+            return
+        self._log.warning("reading the partition again", why=f"{type(error).__name__}: {error}", pause=self._pause)
+        self._drop()
+        self.phase = "reading"
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
+        self._task = asyncio.get_running_loop().create_task(self._again(pause))
+
+    async def _again(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        await self._take_over()
+
+    def _drop(self) -> None:
+        """Let go of everything but the duty to answer for what was sent (PROTOCOL.md, 6)."""
+        self.close_intakes()
+        self.parts.timers.forget(self.number)
+        self.foreign.clear()
+        if self.appender is not None:
+            left = self.appender.close()
+            self.appender = None
+            if left:
+                self.parts.spawn(settle(self.number, left, self.parts))
+
+    def close(self) -> None:
+        """Another worker owns the partition now, or this one ends."""
+        if self.phase != "closed":
+            self._drop()
+            self.phase = "closed"
+            if self._task is not None:
+                self._task.cancel()
+
+    def _live(self, claim: p.PartitionClaimed) -> None:
+        self.state.read(claim)
+        self.phase = "live"
+        self._log.info("owned", epoch=claim.epoch, open_runs=len(self.state.runs))
+        self._task = asyncio.get_running_loop().create_task(self._go_live())
+
+    async def _go_live(self) -> None:
+        """Take in what is waiting, then decide what each open run owes (PROTOCOL.md, 9)."""
+        try:
+            await self._open_intakes()
+            for forwarded in list(self.state.outbox.values()):
+                self._forward(forwarded)
+            await self.caught_up()
+            await self._resume()
+        except Exception as error:
+            self._surprise(error)
+
+    def intake_of(self, topic: str) -> Intake:
+        """The intake of one of the two topics."""
+        return next(intake for intake in self.intakes.values() if intake.topic == topic)
+
+    def close_intakes(self) -> None:
+        """Take in nothing; what was handed over and not decided will be read again."""
+        for intake in self.intakes.values():
+            intake.close()
+
+    def open_intakes(self) -> None:
+        """Read on where the log says; before this owner is live that happens on its way there."""
+        if self.phase == "live":
+            self.parts.spawn(self._open_intakes())
+
+    async def _open_intakes(self) -> None:
+        for intake in self.intakes.values():
+            await intake.open(self.state.positions[intake.kind])
+
+    async def declare_lost(self, worker: str) -> None:
+        """What a lost worker had goes on, once all that it may have reported was taken in (PROTOCOL.md, 9)."""
+        attempts = self.foreign.pop(worker, [])
+        await self.caught_up()
+        for run_id, path, attempt in attempts:
+            self.handle(AttemptLost(run_id, path, attempt, worker))
+
+    async def caught_up(self) -> None:
+        """Wait until commands and outcomes are taken in up to the ends that they have now."""
+        for intake in self.intakes.values():
+            end = await self.parts.log.end(intake.topic, self.number)
+            while not await intake.reached(end):
+                await asyncio.sleep(0.02)
+
+    async def _resume(self) -> None:
+        for run_id in list(self.state.runs):
+            self.handle(Resume(run_id))
+            if (run := self.state.runs.get(run_id)) is not None:
+                self._take_up(run)
+            await asyncio.sleep(0)
+
+    def _take_up(self, run: Run) -> None:
+        """Arm the timers of a run that was read, and note who has its attempts."""
+        if run.phase == "accepted":
+            self._read_definitions(run.id)
+        self._arm(run.id, "", run.deadline)
+        for path in run.live:
+            state = run.steps[path]
+            self._arm(run.id, path, state.due)
+            self._arm(run.id, path, state.deadline)
+            if state.phase == "scheduled" and state.worker != self.parts.id:
+                self.foreign.setdefault(state.worker, []).append((run.id, path, state.attempt))
+
+    def _arm(self, run_id: str, path: str, due: int | None) -> None:
+        if due is not None:
+            self.parts.timers.arm(Timer(due, self.number, run_id, path))
+
+    def _read_definitions(self, run_id: str) -> None:
+        async def read() -> None:
+            await self.parts.definitions.read_to_end()
+            self.handle(DefinitionsRead(run_id))
+
+        self.parts.spawn(read())
+
+    def _forward(self, event: p.CommandForwarded) -> None:
+        self.parts.spawn(self.parts.forward(self, event))
+
+    def _scheduled(self, event: e.StepScheduled) -> None:
+        if event.worker == self.parts.id:
+            self.parts.pool.submit(self.number, event)
+        self._arm(event.run_id, event.path, event.deadline)
+
+    def _failed(self, event: e.StepFailed) -> None:
+        self._arm(event.run_id, event.path, event.retry_at)
+        if event.attempt == 0:
+            self.parts.pool.cancel_path(event.run_id, event.path)
+
+    def _quarantined(self, event: p.RunQuarantined) -> None:
+        self._log.error("run quarantined", run_id=event.run_id, reason=event.reason, traceback=event.traceback)
+
+    def _run_released(self, event: p.RunReleased) -> None:
+        if (run := self.state.runs.get(event.run_id)) is not None:
+            self._take_up(run)
+
+
+_ACTS: dict[type[Event], Callable[[Owner, Any], None]] = {
+    p.PartitionClaimed: Owner._live,
+    p.CommandForwarded: Owner._forward,
+    p.RunQuarantined: Owner._quarantined,
+    p.RunReleased: Owner._run_released,
+    e.RunAccepted: lambda owner, event: owner._read_definitions(event.run_id),
+    e.RunStarted: lambda owner, event: owner._arm(event.run_id, "", event.deadline),
+    e.StepScheduled: Owner._scheduled,
+    e.StepWaiting: lambda owner, event: owner._arm(event.run_id, event.path, event.until),
+    e.StepFailed: Owner._failed,
+    e.StepReleased: lambda owner, event: owner._arm(event.run_id, event.path, event.retry_at),
+    e.StepCancelled: lambda owner, event: owner.parts.pool.cancel_path(event.run_id, event.path),
+}

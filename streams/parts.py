@@ -1,0 +1,88 @@
+"""What a worker's pieces share: one of each, wired in `streams/worker.py`."""
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from schemas import partition as p
+from schemas.codec import Decoder
+from schemas.topics import COMMANDS
+from streams.beats import Beats
+from streams.definitions import Definitions
+from streams.log import LogReader
+from streams.pool import Pool
+from streams.producer import Producer
+from streams.settings import WorkerSettings
+from streams.timers import Timers
+
+if TYPE_CHECKING:
+    from streams.owner import Owner
+
+logger = structlog.get_logger("millrace.worker")
+
+
+class Archive(Protocol):
+    """The event archive on disk (dev mode): what is not there yet is not acted on (PROTOCOL.md, 23)."""
+
+    def append(self, partition: int, base_offset: int, records: list[tuple[bytes, bytes]]) -> None:
+        """Write the records that begin at an offset; those that are there already are passed over."""
+
+
+class Opener(Protocol):
+    """The group's consumer, as an intake sees it."""
+
+    async def open(self, topic: str, partition: int, offset: int) -> int:
+        """Read on from an offset; the number of this reading is on each message of it."""
+
+    async def reached(self, topic: str, partition: int) -> tuple[int, int]:
+        """(the offset read up to, how many messages of the present reading were handed over)."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """The pieces, and the tasks that belong to nobody else."""
+
+    id: str
+    settings: WorkerSettings
+    producer: Producer
+    log: LogReader
+    definitions: Definitions
+    decoder: Decoder
+    beats: Beats
+    timers: Timers
+    pool: Pool
+    consumer: Opener
+    archive: Archive | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @staticmethod
+    def new_log_id() -> int:
+        """A name for a log that begins: 31 random bits."""
+        return secrets.randbelow((1 << 31) - 1) + 1
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background; what goes wrong is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("background work failed", exc_info=error)
+
+    async def forward(self, owner: "Owner", event: p.CommandForwarded) -> None:
+        """Publish a command again at its home, until it is acked there; its id makes a second one known."""
+        topic, key = self.settings.topic(COMMANDS.name), event.run_id.encode()
+        sent = f"{event.epoch}/{event.n}/0"
+        while owner.phase != "closed" and sent in owner.state.outbox:
+            try:
+                await self.producer.send_and_wait(topic, event.value, key, partition=event.home)
+                owner.state.outbox.pop(sent, None)
+            except Exception as error:
+                logger.warning("forwarding a command again", run_id=event.run_id, why=str(error))
+                await asyncio.sleep(1.0)

@@ -1,0 +1,133 @@
+"""Runs attempts in this process: a begin check at the moment each begins, an answer for every one of them."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from schemas.codec import encode
+from schemas.events import StepScheduled
+from schemas.message import Cause
+from schemas.outcomes import StepReported
+from steps.context import Context
+from steps.executor import Executor
+from streams import clock
+from streams.producer import Producer
+from workflow.messages import OutcomeTaken
+
+logger = structlog.get_logger("millrace.pool")
+
+#: Hands an outcome to the partition's owner in this process; False where there is none that is live.
+HandOver = Callable[[int, OutcomeTaken], bool]
+
+
+class Pool:
+    """The attempts of this worker, at most `concurrency` of them at once."""
+
+    def __init__(
+        self, executor: Executor, begin_by: Callable[[], float], producer: Producer, outcomes: str, concurrency: int
+    ) -> None:
+        self._executor, self._producer, self._outcomes = executor, producer, outcomes
+        self._context = Context(begin_by)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._accepting = True
+        self._ended = ""
+        self.hand_over: HandOver = lambda _partition, _message: False
+
+    def submit(self, partition: int, scheduled: StepScheduled) -> None:
+        """Run an attempt; its outcome goes to the owner here, or to `workflow.outcomes`."""
+        key = (scheduled.run_id, scheduled.path)
+        task = asyncio.get_running_loop().create_task(self._attempt(partition, scheduled))
+        self._running[key] = task
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    def _forget(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._running.get(key) is task:
+            del self._running[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("an attempt got lost", run_id=key[0], path=key[1], exc_info=error)
+
+    def cancel_path(self, run_id: str, path: str) -> None:
+        """Nobody wants this attempt any more."""
+        if (task := self._running.get((run_id, path))) is not None:
+            task.cancel()
+
+    @property
+    def running(self) -> int:
+        """Attempts begun or waiting."""
+        return len(self._tasks)
+
+    async def _attempt(self, partition: int, scheduled: StepScheduled) -> None:
+        began = clock.now()
+        try:
+            async with self._slots:
+                report = await self._run(scheduled)
+        except asyncio.CancelledError:
+            why = self._ended or "it was cancelled"
+            report = _report(scheduled, "failed", "worker_lost" if self._ended else "fatal", why, began)
+        cause = Cause("step", 0, -1, f"{scheduled.path}#{scheduled.attempt}")
+        if not self.hand_over(partition, OutcomeTaken(report, cause)):
+            await self.report(report)
+
+    async def _run(self, scheduled: StepScheduled) -> StepReported:
+        if not self._accepting:
+            return _report(scheduled, "released", "ok", "this worker is shutting down", 0)
+        outcome = await self._executor.run(scheduled, self._context)
+        return StepReported(
+            run_id=scheduled.run_id,
+            path=scheduled.path,
+            attempt=scheduled.attempt,
+            worker=scheduled.worker,
+            status=outcome.status,
+            incarnation=scheduled.incarnation,
+            output=outcome.output,
+            error_class=outcome.error_class,
+            message=outcome.message,
+            detail=outcome.detail,
+            retry_after=outcome.retry_after,
+            started=outcome.started,
+            ended=outcome.ended,
+            calls=outcome.calls,
+        )
+
+    async def report(self, report: StepReported) -> None:
+        """Tell the run's home through `workflow.outcomes`; goes on until it is acked (PROTOCOL.md, 7)."""
+        pause = 0.1
+        while True:
+            try:
+                await self._producer.send_and_wait(self._outcomes, encode(report), report.run_id.encode())
+                return
+            except Exception as error:
+                logger.warning("reporting an outcome again", run_id=report.run_id, path=report.path, why=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def close(self, grace: float) -> None:
+        """Begin nothing more; what runs gets the grace period, then it is cancelled and says so."""
+        self._accepting = False
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        self._ended = "the worker was shut down before it finished"
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+
+
+def _report(scheduled: StepScheduled, status: str, error_class: str, message: str, started: int) -> StepReported:
+    return StepReported(
+        scheduled.run_id,
+        scheduled.path,
+        scheduled.attempt,
+        scheduled.worker,
+        status,
+        scheduled.incarnation,
+        error_class=error_class,
+        message=message,
+        started=started,
+        ended=clock.now() if started else 0,
+    )

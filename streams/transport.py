@@ -1,0 +1,188 @@
+"""Faust's transport, with what loses or delays events in it replaced (docs/decisions/0002).
+
+The partition's log decides where reading begins (PROTOCOL.md, 11), so nothing here depends on committed offsets:
+each reading of a partition has a number, and messages of earlier readings are recognised and dropped. Offsets are
+committed for lag monitors only.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
+
+import aiokafka
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+#: Milliseconds that a fetch waits for data; brokers that never wake it are asked again.
+FETCH_WAIT_MS = 100
+#: Messages handed over before the event loop gets a turn.
+YIELD_EVERY = 200
+
+
+class ReadMessage(ConsumerMessage):
+    """A message that knows which reading of its partition brought it."""
+
+    reading: int = -1
+
+
+class LogThread(driver.AIOKafkaConsumerThread):
+    """The thread that fetches. Every method named `in_thread` runs there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.readings: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        """Faust hard-codes a fetch wait of 1.5 s; the consumer's class is the only place to say otherwise."""
+        client: Any = driver.aiokafka  # type: ignore[attr-defined]
+        original = client.AIOKafkaConsumer
+
+        def patient(*args: Any, **kwargs: Any) -> aiokafka.AIOKafkaConsumer:
+            extra = cast(Any, self.app).extra_consumer
+            kwargs.update(fetch_max_wait_ms=FETCH_WAIT_MS, auto_offset_reset="none", **extra)
+            return original(*args, **kwargs)
+
+        client.AIOKafkaConsumer = patient
+        try:
+            return super()._create_worker_consumer(transport)
+        finally:
+            client.AIOKafkaConsumer = original
+
+    def hold_in_thread(self, assigned: set[TP]) -> None:
+        """A new assignment: nothing is fetched until the owner says from where."""
+        consumer = self._ensure_consumer()
+        for tp in assigned:
+            self.readings[tp] = self.readings.get(tp, 0) + 1
+            consumer.seek(tp, 0)
+        consumer.pause(*assigned)
+
+    async def open_in_thread(self, tp: TP, offset: int) -> int:
+        """Begin a new reading at an offset; its number, or -1 where the partition is no longer assigned."""
+        consumer = self._ensure_consumer()
+        if tp not in consumer.assignment():
+            return -1
+        self.readings[tp] = number = self.readings.get(tp, 0) + 1
+        consumer.seek(tp, offset)
+        consumer.resume(tp)
+        return number
+
+    async def position_in_thread(self, tp: TP) -> int:
+        """The offset up to which messages were fetched."""
+        consumer = self._ensure_consumer()
+        return await consumer.position(tp) if tp in consumer.assignment() else -1
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        """Fetched records with the number of the reading that they belong to."""
+        records = await super()._fetch_records(*args, **kwargs)
+        # no await since the fetcher let go of them: the numbers are those that were valid then
+        return {tp: (self.readings.get(tp, -1), messages) for tp, messages in records.items()}
+
+
+class HoldingListener(driver.ConsumerRebalanceListener):
+    """Holds every newly assigned partition before the fetcher can begin at some committed offset."""
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Called in the consumer's thread."""
+        self._thread.hold_in_thread(driver.ensure_TPset(assigned))  # type: ignore[attr-defined]
+        await super().on_partitions_assigned(assigned)
+
+
+class LogConsumer(driver.Consumer):
+    """Hands messages over in batches, commits what the owners say, waits for nobody."""
+
+    RebalanceListener: ClassVar[type[driver.ConsumerRebalanceListener]] = HoldingListener
+    _thread: LogThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.handed: dict[TP, tuple[int, int]] = {}
+        """Of each partition: the present reading, and how many of its messages were handed over."""
+        self.positions: Callable[[], Mapping[TP, int]] = dict
+        self._committed: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> LogThread:
+        return LogThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def open(self, topic: str, partition: int, offset: int) -> int:
+        """Read on from an offset; the number of this reading."""
+        tp = TP(topic, partition)
+        return int(await self._thread.call_thread(self._thread.open_in_thread, tp, offset))
+
+    async def reached(self, topic: str, partition: int) -> tuple[int, int]:
+        """(the offset read up to, how many messages of the present reading were handed over)."""
+        tp = TP(topic, partition)
+        position = int(await self._thread.call_thread(self._thread.position_in_thread, tp))
+        return position, self.handed.get(tp, (-1, 0))[1]
+
+    async def perform_seek(self) -> None:
+        """Owners seek; committed offsets say nothing about where to begin."""
+
+    async def wait_empty(self) -> None:
+        """Nothing that was handed over needs waiting for: it will be read again if it was not decided."""
+
+    async def verify_all_partitions_active(self) -> None:
+        """Held partitions are no livelock."""
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit the owners' positions, for lag monitors."""
+        moved = {tp: offset for tp, offset in self.positions().items() if self._committed.get(tp) != offset}
+        moved = {tp: offset for tp, offset in moved.items() if tp in self.assignment()}
+        if not moved:
+            return False
+        self._committed.update(moved)
+        return bool(await self._commit(moved))
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+                records, _active = await self._wait_next_records(1.0)
+                if not records:
+                    await asyncio.sleep(0)
+                elif self.flow_active:
+                    await self._hand_over(records)  # type: ignore[arg-type]
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+
+    async def _hand_over(self, records: Mapping[TP, tuple[int, list[Any]]]) -> None:
+        callbacks = cast(Any, self.app.topics)._tp_to_callback
+        for tp, (reading, messages) in records.items():
+            known, count = self.handed.get(tp, (-1, 0))
+            self.handed[tp] = (reading, len(messages) + (count if known == reading else 0))
+        since_yield = 0
+        for tp, (reading, messages) in records.items():
+            for record in messages:
+                message = self._to_message(tp, record)
+                message.reading = reading
+                await callbacks[tp](message)
+                since_yield += 1
+                if since_yield >= YIELD_EVERY:
+                    since_yield = 0
+                    await asyncio.sleep(0)
+
+    def _to_message(self, tp: TP, record: Any) -> ReadMessage:
+        return ReadMessage(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp / 1000.0 if record.timestamp is not None else 0.0,
+            record.timestamp_type,
+            record.headers,
+            record.key,
+            record.value,
+            record.checksum,
+            record.serialized_key_size,
+            record.serialized_value_size,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+
+class LogTransport(driver.Transport):
+    """What `App.transport` is set to."""
+
+    Consumer: ClassVar[Any] = LogConsumer

@@ -1,0 +1,209 @@
+"""A worker: the Faust app, the owners of its partitions, the pool that runs their steps."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from schemas.codec import Decoder
+from schemas.record import RECORDS
+from schemas.topics import COMMANDS, OUTCOMES
+from steps.executor import Executor
+from streams.app import build_app
+from streams.beats import INTERVAL, Beats
+from streams.broker_features import idempotence_available
+from streams.definitions import Definitions
+from streams.intake import Incoming
+from streams.log import LogReader
+from streams.owner import Owner
+from streams.parts import Archive, Parts
+from streams.pool import Pool
+from streams.producer import Producer
+from streams.seats import Seat
+from streams.settings import WorkerSettings
+from streams.timers import Timer, Timers
+from streams.topics import ensure_topics
+from streams.vocabulary import Vocabulary
+from workflow.messages import OutcomeTaken, TimerDue
+
+logger = structlog.get_logger("millrace.worker")
+
+
+class Superseded(Exception):
+    """A newer process took this one's seat; this one begins nothing more and ends."""
+
+
+async def run_worker(
+    settings: WorkerSettings,
+    stop: asyncio.Event,
+    archive: Archive | None = None,
+    on_ready: Callable[[], None] | None = None,
+) -> None:
+    """Own what the group assigns until `stop` is set. Raises what makes going on impossible."""
+    async with contextlib.AsyncExitStack() as stack:
+        worker = await _wire(settings, archive, stack)
+        await worker.start()
+        if on_ready is not None:
+            on_ready()
+        try:
+            await worker.serve(stop)
+        finally:
+            await worker.shut_down()
+
+
+async def _wire(settings: WorkerSettings, archive: Archive | None, stack: contextlib.AsyncExitStack) -> "Worker":
+    """Connect every piece; the stack takes them down again."""
+    bootstrap, auth = settings.bootstrap, settings.auth
+    await ensure_topics(bootstrap, settings.prefix, settings.partitions, settings.replication, auth)
+    seat = Seat(settings.data_dir, settings.seat)
+    stack.callback(seat.leave)
+    producer = Producer(bootstrap, idempotent=await idempotence_available(bootstrap, auth), auth=auth)
+    await producer.start()
+    stack.push_async_callback(producer.stop)
+    decoder = Decoder()
+    vocabulary = await stack.enter_async_context(Vocabulary(bootstrap, settings.prefix, decoder, auth=auth))
+    await vocabulary.read_to_end()
+    await vocabulary.publish(RECORDS.values(), producer)
+    worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name)
+    executor, log = Executor(settings.steps), LogReader(settings)
+    definitions, beats = Definitions(settings, decoder), Beats(worker.id, seat.name, producer, settings)
+    for closing in (executor.close, log.stop, definitions.stop, beats.stop):
+        stack.push_async_callback(closing)
+    await asyncio.gather(executor.start(), log.start(), definitions.start(), beats.start())
+    worker.parts = Parts(
+        worker.id,
+        settings,
+        producer,
+        log,
+        definitions,
+        decoder,
+        beats,
+        Timers(worker.timer_due),
+        Pool(executor, beats.begin_by, producer, settings.topic(OUTCOMES.name), settings.concurrency),
+        worker.app.consumer,
+        archive,
+    )
+    return worker
+
+
+class Worker:
+    """The owners of one process, and what the group tells it."""
+
+    parts: Parts
+
+    def __init__(self, worker_id: str, settings: WorkerSettings, seat: str) -> None:
+        self.id, self.settings, self.seat = worker_id, settings, seat
+        self.owners: dict[int, Owner] = {}
+        self.app = build_app(settings, seat, self.hand_over, self.assigned, self.revoked)
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def start(self) -> None:
+        """Join the group. Raises KafkaConnectionError."""
+        parts = self.parts
+        parts.pool.hand_over = self.outcome
+        parts.beats.status = self._status
+        parts.beats.on_superseded = lambda: self._fail(Superseded(f"a newer process sits on the seat {self.seat}"))
+        self.app.consumer.positions = self._positions
+        parts.spawn(parts.beats.run())
+        parts.spawn(self._look_for_lost())
+        await self.app.start()
+        logger.info("worker started", worker=self.id, seat=self.seat, broker=self.settings.bootstrap)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Until told to stop; raises what ended it otherwise. Faust's crashes show nowhere else."""
+        watched = [
+            asyncio.ensure_future(work)
+            for work in (stop.wait(), self.app.wait_until_stopped(), self.parts.definitions.closed(), self._failed)
+        ]
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for future in watched:
+            future.cancel()
+        if stop.is_set():
+            return
+        for future in watched:
+            if future.done() and not future.cancelled():
+                future.result()
+        raise RuntimeError("Faust stopped by itself") from self.app.crash_reason
+
+    async def shut_down(self) -> None:
+        """Take in no more, let steps finish, release the rest, say goodbye."""
+        parts, owners = self.parts, list(self.owners.values())
+        self.revoked()
+        await parts.pool.close(self.settings.grace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.grace):
+                while any(owner.appender is not None and owner.appender.backlog for owner in owners):
+                    await asyncio.sleep(0.01)
+        for owner in owners:
+            owner.close()
+        parts.timers.close()
+        await self.app.stop()
+        with contextlib.suppress(Exception):  # the broker may be gone; then ten missing beats say the same
+            async with asyncio.timeout(2.0):
+                await parts.beats.goodbye()
+        for task in list(parts.tasks):
+            task.cancel()
+        logger.info("worker stopped", worker=self.id)
+
+    def hand_over(self, messages: list[Incoming]) -> None:
+        """What the agents got: each message to the intake of its partition's owner."""
+        for message in messages:
+            if (owner := self.owners.get(message.partition)) is not None:
+                owner.intake_of(message.topic).hand_over(message)
+
+    def revoked(self) -> None:
+        """A rebalance began: what is in the queues is read again after it. Owners go on (PROTOCOL.md, 5)."""
+        for owner in self.owners.values():
+            owner.close_intakes()
+
+    def assigned(self, partitions: set[int]) -> None:
+        """The new assignment: let go of what others own now, take over what is new, read on in what stays."""
+        for number in [number for number in self.owners if number not in partitions]:
+            self.owners.pop(number).close()
+        for number in sorted(partitions):
+            if (owner := self.owners.get(number)) is not None:
+                owner.open_intakes()
+            else:
+                owner = self.owners[number] = Owner(number, self.parts)
+                owner.start()
+
+    def outcome(self, partition: int, message: OutcomeTaken) -> bool:
+        """The end of an attempt in this process; False where its owner is not here or not live."""
+        owner = self.owners.get(partition)
+        if owner is None or owner.phase != "live":
+            return False
+        owner.handle(message)
+        return True
+
+    def timer_due(self, timer: Timer) -> None:
+        """A timer fired."""
+        if (owner := self.owners.get(timer.partition)) is not None:
+            owner.handle(TimerDue(timer.run_id, timer.path, timer.due))
+
+    def _positions(self) -> dict[TP, int]:
+        live = [owner for owner in self.owners.values() if owner.phase == "live"]
+        return {
+            TP(self.settings.topic(topic.name), owner.number): owner.state.positions[kind]
+            for owner in live
+            for kind, topic in (("command", COMMANDS), ("outcome", OUTCOMES))
+        }
+
+    def _status(self) -> dict[str, Any]:
+        live = sorted(number for number, owner in self.owners.items() if owner.phase == "live")
+        return {"running": self.parts.pool.running, "partitions": live}
+
+    async def _look_for_lost(self) -> None:
+        """Each second: attempts whose workers are lost go on elsewhere (PROTOCOL.md, 9)."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            for owner in list(self.owners.values()):
+                for worker in [w for w in owner.foreign if self.parts.beats.observed.lost(w)]:
+                    self.parts.spawn(owner.declare_lost(worker))
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)

@@ -1,0 +1,138 @@
+"""What commands make happen: each is applied once, or refused with its reason."""
+
+from typing import Any
+
+import orjson
+
+from schemas import events as e
+from schemas import partition as p
+from schemas.commands import CancelRun, Command, ReleaseRun, StartRun
+from schemas.topics import MAX_VALUE
+from workflow.definition import Workflow
+from workflow.messages import CommandTaken, DefinitionsRead
+from workflow.progress import cancel_live, progress
+from workflow.transition import Transition
+
+
+def take(t: Transition, message: CommandTaken) -> None:
+    """Apply a command to its run."""
+    command = message.command
+    run = t.run
+    if run is not None and command.command_id in run.commands:
+        return _refuse(t, command, "duplicate", "this command was applied already; its first answer stands")
+    match command:
+        case StartRun():
+            _start(t, command)
+        case CancelRun():
+            _cancel(t, command)
+        case ReleaseRun():
+            _refuse(t, command, "not_quarantined", f"run {t.run_id} is not quarantined")
+        case _:
+            _refuse(t, command, "unknown_command", f"this version does not know {type(command).__name__}")
+
+
+def _refuse(t: Transition, command: Command, reason: str, message: str) -> None:
+    kind = type(command).__name__
+    t.note(p.CommandRefused, command=kind, command_id=command.command_id, reason=reason, message=message)
+
+
+def _start(t: Transition, command: StartRun) -> None:
+    if t.run is not None:
+        return _refuse(t, command, "run_exists", f"run {t.run_id} is under way; choose another run_id")
+    if t.run_id in t.partition.finished:
+        return _refuse(t, command, "run_exists", f"run {t.run_id} ended minutes ago; choose another run_id")
+    if len(command.inputs) > MAX_VALUE:
+        message = f"the inputs are {len(command.inputs)} bytes; at most {MAX_VALUE} fit in an event"
+        return _refuse(t, command, "inputs_too_large", message)
+    found = t.partition.workflows.resolve(command.workflow)
+    if found is None:
+        _accept(t, command)
+    elif problem := _begin(t, command, found):
+        _refuse(t, command, *problem)
+
+
+def _accept(t: Transition, command: StartRun) -> None:
+    """The name may have been published a moment ago: `workflow.definitions` is read to its end first."""
+    t.emit(
+        e.RunAccepted,
+        command_id=command.command_id,
+        workflow=command.workflow,
+        inputs=command.inputs,
+        incarnation=t.now,
+        labels=command.labels,
+        budget=command.budget,
+        parent_run=command.parent_run,
+        parent_step=command.parent_step,
+        traceparent=command.traceparent,
+    )
+
+
+def definitions_read(t: Transition, message: DefinitionsRead) -> None:
+    """Begin or refuse a run that waited for its definition."""
+    run = t.run
+    if run is None or run.accepted is None:
+        return
+    found = t.partition.workflows.resolve(run.accepted.workflow)
+    if found is None:
+        name = run.accepted.workflow
+        remedy = "publish it (`millrace publish FILE`) and start again"
+        t.emit(e.RunRefused, reason="unknown_workflow", message=f"no workflow {name!r} is published; {remedy}")
+    elif problem := _begin(t, run.accepted, found):
+        t.emit(e.RunRefused, reason=problem[0], message=problem[1])
+
+
+def _begin(t: Transition, start: StartRun | e.RunAccepted, found: tuple[str, int, str]) -> tuple[str, str] | None:
+    """Start the run, or say why not: (reason, message)."""
+    name, version, definition = found
+    workflow = t.partition.workflows.get(definition)
+    if workflow is None:
+        return "unknown_workflow", f"{start.workflow!r} points to {definition}, which is not in workflow.definitions"
+    inputs, problem = _checked_inputs(workflow, start.inputs)
+    if problem is not None:
+        return problem
+    t.emit(
+        e.RunStarted,
+        command_id=start.command_id,
+        workflow=name,
+        version=version,
+        definition=definition,
+        inputs=inputs,
+        incarnation=t.now if t.run is None else t.run.incarnation,
+        labels={**workflow.labels, **start.labels},
+        deadline=None if workflow.deadline is None else t.now + workflow.deadline,
+        budget=start.budget,
+        parent_run=start.parent_run,
+        parent_step=start.parent_step,
+        traceparent=start.traceparent,
+    )
+    progress(t)
+    return None
+
+
+def _checked_inputs(workflow: Workflow, given: bytes) -> tuple[bytes, tuple[str, str] | None]:
+    try:
+        value: Any = orjson.loads(given)
+    except orjson.JSONDecodeError as error:
+        return b"", ("inputs_invalid", f"the inputs are no JSON: {error}")
+    filled = workflow.inputs.fill(value)
+    if problems := workflow.inputs.check(filled):
+        return b"", ("inputs_invalid", "; ".join(problems))
+    return orjson.dumps(filled), None
+
+
+def _cancel(t: Transition, command: CancelRun) -> None:
+    if t.run is None:
+        known = t.run_id in t.partition.finished
+        reason, message = ("run_ended", "ended already") if known else ("unknown_run", "is not known here")
+        return _refuse(t, command, reason, f"run {t.run_id} {message}")
+    cancel_live(t, "", "the run was cancelled")
+    t.emit(e.RunCancelled, reason=command.reason)
+
+
+def release(t: Transition, command: Command) -> None:
+    """Take a quarantined run up again, if this process could fold it cleanly."""
+    known = t.partition.quarantined[t.run_id]
+    if known.run is None:
+        remedy = "restart the worker with a version that can read it, then release it again"
+        return _refuse(t, command, "still_failing", f"{known.reason}; {remedy}")
+    t.note(p.RunReleased)

@@ -1,0 +1,225 @@
+"""`evolve(run, event)`: state is the fold of events. O(1) a record; a released arm never changes its meaning."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from schemas import events as e
+from schemas.message import Event, ModelCall
+from workflow.definition import Steps, Workflow
+from workflow.run import COMMANDS_REMEMBERED, Frame, Run, Spent, StepState, child_path
+
+
+class Workflows(Protocol):
+    """Published workflows by their hash, and by NAME, NAME@VERSION or NAME@ALIAS."""
+
+    def get(self, definition: str) -> Workflow | None:
+        """The workflow with this hash."""
+
+    def resolve(self, reference: str) -> tuple[str, int, str] | None:
+        """(name, version, hash) that a reference stands for now."""
+
+
+class SequenceBroken(Exception):
+    """A valid record is not the next of its run: the log and this fold disagree (PROTOCOL.md, 2 and 20)."""
+
+
+def evolve(run: Run, event: Event, workflows: Workflows) -> None:
+    """Fold one event into its run, in place. Raises SequenceBroken, or KeyError for a step that never was."""
+    if event.seq != run.seq + 1:
+        raise SequenceBroken(f"run {run.id}: event {event.seq} follows {run.seq}")
+    run.seq = event.seq
+    cause = event.cause
+    if cause.kind == "command" and cause.id and cause.id not in run.commands:
+        _remember(run, cause.id)
+    if event.__class__ is e.RunStarted:
+        _run_started(run, event, workflows)  # type: ignore[arg-type]
+    else:
+        _FOLDS[event.__class__](run, event)
+
+
+def _remember(run: Run, command_id: str) -> None:
+    run.commands[command_id] = None
+    if len(run.commands) > COMMANDS_REMEMBERED:
+        del run.commands[next(iter(run.commands))]
+
+
+def _run_accepted(run: Run, event: e.RunAccepted) -> None:
+    run.phase, run.accepted, run.incarnation = "accepted", event, event.incarnation
+
+
+def _run_started(run: Run, event: e.RunStarted, workflows: Workflows) -> None:
+    workflow = workflows.get(event.definition)
+    if workflow is None:
+        raise KeyError(f"the definition {event.definition} of run {run.id} is not in workflow.definitions")
+    run.phase, run.accepted, run.workflow = "running", None, workflow
+    run.name, run.version, run.incarnation = event.workflow, event.version, event.incarnation
+    run.inputs, run.started, run.deadline = event.inputs, event.time, event.deadline
+    _open_list(run, "", workflow.steps, None)
+
+
+def _open_list(run: Run, prefix: str, steps: Steps, owner: str | None) -> None:
+    run.frames[prefix] = Frame(prefix, steps, owner)
+    for step in steps.roots:
+        run.ready[child_path(prefix, step)] = prefix
+    if not steps.order:
+        _list_ended(run, run.frames[prefix])
+
+
+def _run_ended(run: Run, event: Event) -> None:
+    run.phase, run.complete = "ended", True
+    for frontier in (run.ready, run.live, run.closing, run.failing):
+        frontier.clear()  # type: ignore[attr-defined]
+
+
+def _run_failed(run: Run, event: e.RunFailed) -> None:
+    run.error_class, run.message = event.error_class, event.message
+    _run_ended(run, event)
+
+
+def _state(run: Run, path: str, step: str) -> StepState:
+    """The step's state, made when the step leaves the frontier."""
+    frame = run.ready.pop(path, None)
+    state = run.steps.get(path)
+    if state is None:
+        if frame is None:
+            raise KeyError(f"run {run.id}: step {path} was not ready")
+        state = run.steps[path] = StepState(step, frame, "scheduled")
+    return state
+
+
+def _scheduled(run: Run, event: e.StepScheduled) -> None:
+    state = _state(run, event.path, event.step)
+    state.phase, state.attempt, state.tries, state.worker = "scheduled", event.attempt, event.tries, event.worker
+    state.due, state.deadline = None, event.deadline
+    run.live[event.path] = None
+
+
+def _waiting(run: Run, event: e.StepWaiting) -> None:
+    state = _state(run, event.path, event.step)
+    state.phase, state.due = "waiting", event.until
+    run.live[event.path] = None
+
+
+def _opened(run: Run, event: e.StepOpened) -> None:
+    run.failing.pop(event.path, None)
+    state = _state(run, event.path, event.step)
+    definition = run.frames[state.frame].steps.by_id[state.step]
+    lists = definition.branches if event.kind == "parallel" else {"on_error": definition.on_error}
+    state.phase, state.pending, state.handled = "open", len(lists), event.kind == "on_error"
+    state.inner = tuple(child_path(event.path, name) for name in lists)
+    run.live[event.path] = None
+    for prefix, steps in zip(state.inner, lists.values(), strict=True):
+        _open_list(run, prefix, steps, event.path)  # type: ignore[arg-type]
+
+
+def _succeeded(run: Run, event: e.StepSucceeded) -> None:
+    path = event.path
+    run.closing.pop(path, None)
+    state = run.steps.get(path) or _state(run, path, event.path.rpartition("/")[2])
+    state.phase, state.output, state.due = "succeeded", event.output, None
+    state.error_class = state.message = ""
+    _spend(state, event.calls)
+    _close_inner(run, state)
+    run.live.pop(path, None)
+    _step_ended(run, state)
+
+
+def _skipped(run: Run, event: e.StepSkipped) -> None:
+    state = _state(run, event.path, event.step)
+    state.phase = "skipped"
+    _step_ended(run, state)
+
+
+def _failed(run: Run, event: e.StepFailed) -> None:
+    path = event.path
+    state = run.steps.get(path) or _state(run, path, path.rpartition("/")[2])
+    state.error_class, state.message = event.error_class, event.message
+    _spend(state, event.calls)
+    state.tries, state.chain, state.due = event.tries, event.chain, event.retry_at
+    if event.retry_at is not None:
+        state.phase = "resting"
+        run.live[path] = None
+        return
+    state.phase = "failed"
+    _close_inner(run, state)
+    run.live.pop(path, None)
+    run.closing.pop(path, None)
+    if run.definition(path).on_error == "continue":
+        _step_ended(run, state)
+    else:
+        run.failing[path] = None
+
+
+def _released(run: Run, event: e.StepReleased) -> None:
+    state = run.steps[event.path]
+    state.phase, state.due = "resting", event.retry_at
+
+
+def _cancelled(run: Run, event: e.StepCancelled) -> None:
+    state = run.steps[event.path]
+    state.phase, state.due = "cancelled", None
+    run.live.pop(event.path, None)
+
+
+def _spend(state: StepState, calls: list[ModelCall]) -> None:
+    if not calls:
+        return
+    spent = state.spent = state.spent or Spent()
+    for call in calls:
+        spent.input_tokens += call.input_tokens
+        spent.output_tokens += call.output_tokens
+        spent.cost += call.cost or 0
+
+
+def _close_inner(run: Run, state: StepState) -> None:
+    """Forget what ran inside a step: from outside only its output is visible."""
+    for prefix in state.inner:
+        frame = run.frames.pop(prefix)
+        for step in frame.steps.order:
+            path = child_path(prefix, step.id)
+            inner = run.steps.pop(path, None)
+            if inner is not None and inner.inner:
+                _close_inner(run, inner)
+            for frontier in (run.ready, run.live, run.closing, run.failing):
+                frontier.pop(path, None)  # type: ignore[attr-defined]
+    state.inner, state.pending = (), 0
+
+
+def _step_ended(run: Run, state: StepState) -> None:
+    frame = run.frames[state.frame]
+    frame.ended += 1
+    for waiting in frame.steps.dependents.get(state.step, ()):
+        needs = len(frame.steps.by_id[waiting].needs)
+        met = frame.met[waiting] = frame.met.get(waiting, 0) + 1
+        if met == needs:
+            frame.met.pop(waiting)
+            run.ready[child_path(frame.prefix, waiting)] = frame.prefix
+    if frame.ended == len(frame.steps.order):
+        _list_ended(run, frame)
+
+
+def _list_ended(run: Run, frame: Frame) -> None:
+    if frame.owner is None:
+        run.complete = True
+        return
+    owner = run.steps[frame.owner]
+    owner.pending -= 1
+    if owner.pending == 0:
+        run.closing[frame.owner] = None
+
+
+_FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
+    e.RunAccepted: _run_accepted,
+    e.RunRefused: _run_ended,
+    e.RunSucceeded: _run_ended,
+    e.RunFailed: _run_failed,
+    e.RunCancelled: _run_ended,
+    e.StepScheduled: _scheduled,
+    e.StepWaiting: _waiting,
+    e.StepOpened: _opened,
+    e.StepSucceeded: _succeeded,
+    e.StepSkipped: _skipped,
+    e.StepFailed: _failed,
+    e.StepReleased: _released,
+    e.StepCancelled: _cancelled,
+}

@@ -1,0 +1,104 @@
+"""What reaches `decide`: every message is a value, with the cause that its events will name."""
+
+from dataclasses import dataclass
+
+from schemas.commands import Command
+from schemas.message import Cause
+from schemas.outcomes import StepReported
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTaken:
+    """A command, at home, with its id and its run's id set."""
+
+    command: Command
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class CommandUnwanted:
+    """A command that the door refuses: it can be read, but not be meant."""
+
+    command: str
+    command_id: str
+    run_id: str
+    reason: str
+    message: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAway:
+    """A command found away from its home; `value` is what goes there."""
+
+    command_id: str
+    run_id: str
+    home: int
+    value: bytes
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class InputUnreadable:
+    """A message that no door could read; its bytes are in the dead letters already."""
+
+    topic: str
+    reason: str
+    message: str
+    size: int
+    deadletter: int
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTaken:
+    """How an attempt ended: from the own executor (cause `step`) or from `workflow.outcomes`."""
+
+    outcome: StepReported
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """The time `due` has come for a step, or with path "" for the run."""
+
+    run_id: str
+    path: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLost:
+    """The worker of an attempt is lost (PROTOCOL.md, 9)."""
+
+    run_id: str
+    path: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionsRead:
+    """`workflow.definitions` was read to the end that it had after the run was accepted."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """After a claim: decide what the run still owes."""
+
+    run_id: str
+
+
+Message = (
+    CommandTaken
+    | CommandUnwanted
+    | CommandAway
+    | InputUnreadable
+    | OutcomeTaken
+    | TimerDue
+    | AttemptLost
+    | DefinitionsRead
+    | Resume
+)

@@ -1,0 +1,175 @@
+"""How a run goes on: whatever its frontier allows is decided now, until nothing more can be."""
+
+from typing import Any
+
+import orjson
+
+from schemas import events as e
+from schemas.topics import MAX_VALUE
+from workflow.definition import Step, Steps
+from workflow.durations import parse_duration, parse_timestamp
+from workflow.errors import ExpressionFailed
+from workflow.run import Run, child_path
+from workflow.transition import Transition
+
+
+def progress(t: Transition) -> None:
+    """Decide everything that follows: failures first, then shapes that are done, then steps that are ready."""
+    while (run := t.run) is not None and run.phase == "running":
+        if run.failing:
+            _deal_with_failure(t, run, next(iter(run.failing)))
+        elif run.closing:
+            _close(t, run, next(iter(run.closing)))
+        elif run.complete:
+            _complete(t, run)
+        elif run.ready:
+            path, prefix = next(iter(run.ready.items()))
+            _begin(t, run, path, prefix)
+        else:
+            return
+
+
+def _begin(t: Transition, run: Run, path: str, prefix: str) -> None:
+    step = run.frames[prefix].steps.by_id[path[len(prefix) + 1 if prefix else 0 :]]
+    try:
+        if step.when is not None and not step.when.holds(t.names(prefix, path)):
+            t.emit(e.StepSkipped, path=path, step=step.id)
+        elif step.kind == "parallel":
+            t.emit(e.StepOpened, path=path, step=step.id, kind="parallel")
+        elif step.kind == "transform":
+            succeed(t, path, _rendered(t, step, prefix, path)[0])
+        elif step.kind == "wait":
+            t.emit(e.StepWaiting, path=path, step=step.id, until=_until(t, step, prefix, path))
+        else:
+            _schedule_attempt(t, run, step, prefix, path)
+    except ExpressionFailed as error:
+        fail(t, path, error.kind, str(error))
+
+
+def _rendered(t: Transition, step: Step, prefix: str, path: str) -> tuple[bytes, dict[str, Any]]:
+    """The step's arguments as JSON, and the places where secrets go."""
+    value, secrets = step.config.render(t.names(prefix, path))
+    text = orjson.dumps(value)
+    if len(text) > MAX_VALUE:
+        raise ExpressionFailed(f"the value is {len(text)} bytes; at most {MAX_VALUE} fit in an event", f"step {path}")
+    return text, secrets
+
+
+def _until(t: Transition, step: Step, prefix: str, path: str) -> int:
+    asked, _ = step.config.render(t.names(prefix, path))
+    try:
+        if "for" in asked:
+            return t.now + parse_duration(asked["for"])
+        return parse_timestamp(asked["until"])
+    except ValueError as error:
+        raise ExpressionFailed(str(error), f"wait of step {path}") from error
+
+
+def schedule(t: Transition, path: str) -> None:
+    """The next attempt of a step that rested."""
+    run = t.run
+    assert run is not None
+    prefix, step = run.steps[path].frame, run.definition(path)
+    try:
+        _schedule_attempt(t, run, step, prefix, path)
+    except ExpressionFailed as error:
+        fail(t, path, error.kind, str(error))
+
+
+def _schedule_attempt(t: Transition, run: Run, step: Step, prefix: str, path: str) -> None:
+    arguments, secrets = _rendered(t, step, prefix, path)
+    state = run.steps.get(path)
+    deadline = state.deadline if state else None if step.deadline is None else t.now + step.deadline
+    t.emit(
+        e.StepScheduled,
+        path=path,
+        step=step.id,
+        attempt=state.attempt + 1 if state else 1,
+        kind=step.kind,
+        worker=t.worker,
+        target=step.models[state.chain if state else 0] if step.models else step.target or "",
+        input=arguments,
+        secrets=orjson.dumps(secrets) if secrets else None,
+        key=run.key(path),
+        tries=state.tries if state else 1,
+        timeout=step.timeout,
+        deadline=deadline,
+        incarnation=run.incarnation,
+        queue=step.queue or "",
+        priority=step.priority,
+    )
+
+
+def succeed(t: Transition, path: str, output: bytes) -> None:
+    """A step that needed no executor has its output."""
+    t.emit(e.StepSucceeded, path=path, attempt=0, output=output)
+
+
+def fail(t: Transition, path: str, error_class: str, message: str) -> None:
+    """A step fails for good without an attempt's outcome."""
+    t.emit(e.StepFailed, path=path, attempt=0, error_class=error_class, message=message)
+
+
+def _deal_with_failure(t: Transition, run: Run, path: str) -> None:
+    """`on_error` of the step; else the shape around it fails; else the run."""
+    state = run.steps[path]
+    if isinstance(run.definition(path).on_error, Steps) and not state.handled:
+        t.emit(e.StepOpened, path=path, step=state.step, kind="on_error")
+        return
+    owner = run.frames[state.frame].owner
+    error_class, message = state.error_class, state.message
+    if owner is None:
+        cancel_live(t, "", "the run failed")
+        t.emit(e.RunFailed, error_class=error_class, message=message, path=path)
+    else:
+        cancel_live(t, owner + "/", "the step around it failed")
+        fail(t, owner, error_class, f"{path}: {message}")
+
+
+def cancel_live(t: Transition, prefix: str, reason: str) -> None:
+    """Nothing under a prefix is wanted any more."""
+    run = t.run
+    assert run is not None
+    for path in [path for path in run.live if path.startswith(prefix)]:
+        t.emit(e.StepCancelled, path=path, attempt=run.steps[path].attempt, reason=reason)
+
+
+def _close(t: Transition, run: Run, path: str) -> None:
+    """A shape is done: its output is that of its lists."""
+    state = run.steps[path]
+    outputs = {prefix.rpartition("/")[2]: _list_output(run, prefix) for prefix in state.inner}
+    value = outputs.get("on_error") if state.handled else b"{" + b",".join(_members(outputs)) + b"}"
+    if value is not None and len(value) > MAX_VALUE:
+        return fail(t, path, "fatal", f"the output is {len(value)} bytes; at most {MAX_VALUE} fit in an event")
+    succeed(t, path, value if value is not None else b"null")
+
+
+def _members(outputs: dict[str, bytes | None]) -> list[bytes]:
+    return [orjson.dumps(name) + b":" + output for name, output in outputs.items() if output is not None]
+
+
+def _list_output(run: Run, prefix: str) -> bytes | None:
+    """The output of a list of steps is that of its last step; None where that is absent."""
+    steps = run.frames[prefix].steps
+    state = run.steps.get(child_path(prefix, steps.order[-1].id)) if steps.order else None
+    return None if state is None else state.output
+
+
+def _complete(t: Transition, run: Run) -> None:
+    assert run.workflow is not None
+    if run.workflow.outputs is None:
+        return _end(t, _list_output(run, "") or b"null")
+    try:
+        value, _ = run.workflow.outputs.render(t.names(""))
+    except ExpressionFailed as error:
+        t.emit(e.RunFailed, error_class=error.kind, message=f"outputs: {error}")
+        return
+    _end(t, orjson.dumps(value))
+
+
+def _end(t: Transition, outputs: bytes) -> None:
+    if len(outputs) > MAX_VALUE:
+        message = f"the outputs are {len(outputs)} bytes; at most {MAX_VALUE} fit in an event"
+        t.emit(e.RunFailed, error_class="fatal", message=message)
+    else:
+        t.emit(e.RunSucceeded, outputs=outputs)

@@ -1,0 +1,105 @@
+"""The state of a run: what its events fold into, and nothing that a later decision does not read."""
+
+from dataclasses import dataclass, field
+
+from schemas.events import RunAccepted
+from workflow.definition import Step, Steps, Workflow
+
+#: How many ids of applied commands a run remembers.
+COMMANDS_REMEMBERED = 1_000
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a step's calls used so far, all attempts together; `cost` in nano-dollars."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: int = 0
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step at one path.
+
+    `phase`: scheduled (an attempt is with `worker`), resting (until `due`, then the next attempt), waiting, open
+    (its inner lists run), succeeded, failed, skipped, cancelled.
+    """
+
+    step: str
+    frame: str
+    phase: str
+    attempt: int = 0
+    tries: int = 1
+    chain: int = 0
+    worker: str = ""
+    due: int | None = None
+    deadline: int | None = None
+    output: bytes | None = None
+    error_class: str = ""
+    message: str = ""
+    spent: Spent | None = None
+    handled: bool = False
+    """Its `on_error` list has begun; it does not begin twice."""
+    pending: int = 0
+    """Of an open step: how many of its inner lists have not ended."""
+    inner: tuple[str, ...] = ()
+    """Of an open step: the prefixes of its inner lists."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One list of steps being run. `owner` is the path of the step around it, None for the workflow's own list."""
+
+    prefix: str
+    steps: Steps
+    owner: str | None
+    ended: int = 0
+    met: dict[str, int] = field(default_factory=dict)
+    """Of each step that waits for several: how many of these have ended."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run. The dictionaries without values are ordered sets: the frontier, so that nothing scans the steps."""
+
+    id: str
+    seq: int = 0
+    phase: str = "new"
+    """new, accepted, running, ended"""
+    incarnation: int = 0
+    accepted: RunAccepted | None = None
+    workflow: Workflow | None = None
+    name: str = ""
+    version: int = 0
+    inputs: bytes = b"{}"
+    started: int = 0
+    deadline: int | None = None
+    frames: dict[str, Frame] = field(default_factory=dict)
+    steps: dict[str, StepState] = field(default_factory=dict)
+    ready: dict[str, str] = field(default_factory=dict)
+    """Paths whose needs are met, with their frame's prefix."""
+    live: dict[str, None] = field(default_factory=dict)
+    """Paths that are scheduled, resting, waiting or open."""
+    closing: dict[str, None] = field(default_factory=dict)
+    """Open paths whose inner lists have all ended."""
+    failing: dict[str, None] = field(default_factory=dict)
+    """Paths that failed for good and whose failure has not been dealt with."""
+    complete: bool = False
+    commands: dict[str, None] = field(default_factory=dict)
+    error_class: str = ""
+    message: str = ""
+
+    def definition(self, path: str) -> Step:
+        """The definition of the step at a path that has a state."""
+        state = self.steps[path]
+        return self.frames[state.frame].steps.by_id[state.step]
+
+    def key(self, path: str) -> str:
+        """The idempotency key of a step: the same in all its attempts (PROTOCOL.md, 14)."""
+        return f"{self.id}.{self.incarnation:x}/{path}"
+
+
+def child_path(prefix: str, name: str) -> str:
+    """The path of `name` inside a list of steps or a shape."""
+    return f"{prefix}/{name}" if prefix else name

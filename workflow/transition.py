@@ -1,0 +1,52 @@
+"""One decision in the making: each event is folded as soon as it is decided, so the next one sees it."""
+
+from typing import Any, TypeVar
+
+from schemas.message import Cause, Event
+from workflow.names import Names
+from workflow.partition import Partition
+from workflow.run import Run
+
+E = TypeVar("E", bound=Event)
+
+
+class Transition:
+    """What one message brings for one run, at one recorded time."""
+
+    __slots__ = ("cause", "events", "now", "partition", "run_id")
+
+    def __init__(self, partition: Partition, run_id: str, now: int, cause: Cause) -> None:
+        self.partition, self.run_id, self.now, self.cause = partition, run_id, now, cause
+        self.events: list[Event] = []
+
+    @property
+    def run(self) -> Run | None:
+        """The run as it stands after the events so far; None before it begins and after it ended."""
+        return self.partition.runs.get(self.run_id)
+
+    @property
+    def worker(self) -> str:
+        """Who executes what is scheduled here: the owner itself."""
+        return self.partition.claim.owner
+
+    def emit(self, kind: type[E], /, **fields: Any) -> E:
+        """Decide an event of the run."""
+        run = self.partition.runs.get(self.run_id)
+        return self._append(kind, 1 if run is None else run.seq + 1, fields)
+
+    def note(self, kind: type[E], /, **fields: Any) -> E:
+        """Decide a fact about the run that is not part of its state."""
+        return self._append(kind, 0, fields)
+
+    def _append(self, kind: type[E], seq: int, fields: dict[str, Any]) -> E:
+        claim = self.partition.claim
+        event = kind(self.run_id, seq, claim.epoch, claim.owner, claim.n + 1, self.now, self.cause, **fields)
+        claim.n += 1
+        self.partition.fold(event)
+        self.events.append(event)
+        return event
+
+    def names(self, prefix: str, path: str = "") -> Names:
+        """What the step at a path may read."""
+        assert self.run is not None
+        return Names(self.run, prefix, self.now, path)
