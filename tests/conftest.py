@@ -1,0 +1,46 @@
+"""What tests of several packages need: a Kafka broker of each kind, and topics that no other test uses."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests import brokers
+from tests.brokers import Broker
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--broker",
+        action="append",
+        choices=brokers.NAMES,
+        help="run the tests that need a Kafka broker on this one only (may be repeated); by default on embedded and "
+        "kafka, and those marked `core` on docker too",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "broker" in metafunc.fixturenames:
+        metafunc.parametrize("broker", _chosen(metafunc), indirect=True, scope="session")
+
+
+def _chosen(metafunc: pytest.Metafunc) -> list[str]:
+    marks = {mark.name: mark for mark in metafunc.definition.iter_markers()}
+    chosen: list[str] = metafunc.config.getoption("broker") or [*brokers.NAMES[: 3 if "core" in marks else 2]]
+    fitting = marks["brokers"].args if "brokers" in marks else brokers.NAMES
+    return [name for name in chosen if name in fitting]
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A running broker: a test that asks for it runs once on each that was chosen and can be had here."""
+    if reason := brokers.unavailable(request.param):
+        pytest.skip(f"broker {request.param}: {reason}")
+    with brokers.started(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that gives a test topics of its own on a broker that it shares."""
+    return f"t{uuid.uuid4().hex[:8]}."

@@ -1,0 +1,42 @@
+import asyncio
+import socket
+
+import pytest
+
+from streams.broker_features import BrokerUnreachable, answers, idempotence_available
+from tests.brokers import Broker
+
+
+@pytest.mark.core
+async def test_a_broker_tells_whether_it_takes_idempotent_producers_and_a_producer_agrees(broker: Broker) -> None:
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.errors import KafkaError
+
+    available = await idempotence_available(broker.bootstrap)
+    assert available == (broker.name != "embedded")
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=True)
+    try:
+        await asyncio.wait_for(producer.start(), 5)
+        works = True
+    except (KafkaError, TimeoutError):
+        works = False
+    finally:
+        await producer.stop()
+    assert works == available
+
+
+async def test_nobody_there_is_no_broker(unused_tcp_port: int) -> None:
+    assert not await answers("127.0.0.1", unused_tcp_port)
+    with pytest.raises(BrokerUnreachable, match=rf"127\.0\.0\.1:{unused_tcp_port}.*Is it running"):
+        await idempotence_available(f"127.0.0.1:{unused_tcp_port}", timeout=1)
+
+
+async def test_an_open_port_that_says_nothing_or_hangs_up_is_no_broker() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert not await answers("127.0.0.1", silent.getsockname()[1], timeout=0.1)
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        assert not await answers("127.0.0.1", server.sockets[0].getsockname()[1])
