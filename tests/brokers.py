@@ -86,7 +86,7 @@ def kafka(*arguments: str) -> Iterator[str]:
 
 @contextmanager
 def docker() -> Iterator[str]:
-    """Apache Kafka by testcontainers, on a port chosen beforehand: the broker must know the address that it advertises."""
+    """Apache Kafka by testcontainers, on a port chosen beforehand: the broker must know what to advertise."""
     from testcontainers.core.config import testcontainers_config
     from testcontainers.core.container import DockerContainer
 
