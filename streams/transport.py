@@ -55,7 +55,7 @@ class LogThread(driver.AIOKafkaConsumerThread):
         for tp in assigned:
             self.readings[tp] = self.readings.get(tp, 0) + 1
             consumer.seek(tp, 0)
-        consumer.pause(*assigned)
+            consumer.pause(driver.ensure_aiokafka_TP(tp))
 
     async def open_in_thread(self, tp: TP, offset: int) -> int:
         """Begin a new reading at an offset; its number, or -1 where the partition is no longer assigned."""
@@ -64,13 +64,13 @@ class LogThread(driver.AIOKafkaConsumerThread):
             return -1
         self.readings[tp] = number = self.readings.get(tp, 0) + 1
         consumer.seek(tp, offset)
-        consumer.resume(tp)
+        consumer.resume(driver.ensure_aiokafka_TP(tp))
         return number
 
     async def position_in_thread(self, tp: TP) -> int:
         """The offset up to which messages were fetched."""
         consumer = self._ensure_consumer()
-        return await consumer.position(tp) if tp in consumer.assignment() else -1
+        return await consumer.position(driver.ensure_aiokafka_TP(tp)) if tp in consumer.assignment() else -1
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
         """Fetched records with the number of the reading that they belong to."""
@@ -84,7 +84,11 @@ class HoldingListener(driver.ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """Called in the consumer's thread."""
-        self._thread.hold_in_thread(driver.ensure_TPset(assigned))  # type: ignore[attr-defined]
+        try:
+            self._thread.hold_in_thread(driver.ensure_TPset(assigned))  # type: ignore[attr-defined]
+        except Exception as error:  # aiokafka would log it and go on, with a worker that owns nothing
+            await self._thread.crash(error)
+            raise
         await super().on_partitions_assigned(assigned)
 
 
