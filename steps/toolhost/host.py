@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from steps.failure import ErrorClass, StepFailed
+from steps.failure import ErrorClass, StepFailed, StepReleased
 from steps.settings import StepSettings
 from steps.toolhost.interpreter import Interpreter
 from steps.toolhost.link import Answer, Link, LinkBroken
 
 log = logging.getLogger("millrace.tools")
 
+PATIENCE = 1.0  # seconds that a cancelled call has to end
 LONGEST_PAUSE = 5.0  # seconds between starts of an interpreter that keeps dying
 
 
@@ -30,13 +31,15 @@ class ToolHost:
         await self._interpreter()
 
     async def close(self) -> None:
-        """Let running calls end within the grace period, then end the interpreter."""
+        """Let running calls end within the grace period, then end the interpreter; new calls are given back."""
         self._closing = True
         if self._starting is not None:
             self._starting.cancel()
-        if self._current is not None:
-            await self._drain(self._current)
-            await self._current.close()
+            await asyncio.wait([self._starting])
+        last, self._current = self._current, None
+        if last is not None:
+            await self._drain(last)
+            await last.close()
         await asyncio.gather(*self._endings)
 
     async def call(self, body: bytes, timeout: float | None) -> Answer:
@@ -74,22 +77,29 @@ class ToolHost:
 
     def _abandon(self, link: Link, number: int, waiter: asyncio.Future[Answer]) -> bool:
         """Whether the call had begun."""
-        begun = link.cancel(number, waiter)
+        asyncio.get_running_loop().call_later(PATIENCE, self._replace_if_stuck, link)
+        return link.cancel(number, waiter)
+
+    def _replace_if_stuck(self, link: Link) -> None:
         current = self._current
         if current is not None and current.link is link and link.abandoned >= self._settings.tools_threads:
-            log.warning("the tool host is replaced: %d cancelled calls of sync tools won't end", link.abandoned)
+            log.warning("the tool host is replaced: %d cancelled calls of tools won't end", link.abandoned)
             self._current = None
             self._watch(self._retire(current))
-        return begun
 
     async def _interpreter(self) -> Interpreter:
         if self._current is not None:
             return self._current
         if self._closing:
-            raise StepFailed(ErrorClass.UNAVAILABLE, "the worker is shutting down")
+            raise StepReleased("the worker is shutting down")
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._start_one())
-        return await asyncio.shield(self._starting)
+        try:
+            return await asyncio.shield(self._starting)
+        except asyncio.CancelledError:
+            if self._closing and self._starting.cancelled():
+                raise StepReleased("the worker is shutting down") from None
+            raise
 
     async def _start_one(self) -> Interpreter:
         if self._deaths > 1:
@@ -118,12 +128,11 @@ class ToolHost:
         await dead.close()
         try:
             await self._interpreter()
-        except StepFailed as failed:
-            log.error("no tool host: %s", failed.message)
+        except (StepFailed, StepReleased) as failed:
+            log.error("no tool host: %s", failed)
 
     async def _retire(self, old: Interpreter) -> None:
         await self._drain(old)
-        old.link.fail()
         await old.close()
 
     async def _drain(self, interpreter: Interpreter) -> None:

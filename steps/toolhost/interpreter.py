@@ -37,27 +37,32 @@ class Interpreter:
         cls, settings: StepSettings, redact: Callable[[str], str], broken: Callable[[Link], None]
     ) -> "Interpreter":
         places = Places.of(settings.tools_path)
+        _look_for(settings.tools_python)
         ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         with tempfile.TemporaryFile() as shared, theirs:
             shared.truncate(CALLS)
-            begun = mmap.mmap(shared.fileno(), CALLS)
+            link = await Link.over(ours, mmap.mmap(shared.fileno(), CALLS), settings.output_limit, broken)
             arguments = _arguments(settings, places, theirs.fileno(), shared.fileno())
             transport, printed = await _spawn(settings, redact, arguments, (theirs.fileno(), shared.fileno()))
-        ours.setblocking(False)
-        started = cls(await Link.over(ours, begun, settings.output_limit, broken), transport, printed)
-        await started._come_up(settings)
+        started = cls(link, transport, printed)
+        try:
+            await started._come_up(settings.tools_python)
+        except BaseException:
+            await started.close()
+            raise
         return started
 
-    async def _come_up(self, settings: StepSettings) -> None:
+    async def _come_up(self, python: str) -> None:
         done, _ = await asyncio.wait([self.link.ready], timeout=START)
-        if not done or self.link.ready.cancelled():
-            await self.close()
-            raise StepFailed(
-                ErrorClass.UNAVAILABLE,
-                f"the tool host did not start with {settings.tools_python}: {self.epitaph()}; "
-                "see the setting `tools_python`",
-                detail={"last_lines": list(self._printed.last)},
-            )
+        if done and not self.link.ready.cancelled():
+            return
+        await self.ended(1.0)
+        raise StepFailed(
+            ErrorClass.UNAVAILABLE,
+            f"the tool host did not start with {python}: {self.epitaph()}; see the setting `tools_python`",
+            detail={"last_lines": self.last_lines},
+        )
 
     def epitaph(self) -> str:
         """How it ended."""
@@ -83,16 +88,17 @@ class Interpreter:
             self._transport.kill()
             await self.ended(FAREWELL)
         self._transport.close()
+        self.link.release()
+
+
+def _look_for(python: str) -> None:
+    if shutil.which(python) is None:
+        raise StepFailed(ErrorClass.FATAL, f"there is no interpreter at {python!r}; correct the setting `tools_python`")
 
 
 async def _spawn(
     settings: StepSettings, redact: Callable[[str], str], arguments: str, inherited: tuple[int, ...]
 ) -> tuple[asyncio.SubprocessTransport, Printed]:
-    if shutil.which(settings.tools_python) is None:
-        raise StepFailed(
-            ErrorClass.FATAL,
-            f"there is no interpreter at {settings.tools_python!r}; correct the setting `tools_python`",
-        )
     return await asyncio.get_running_loop().subprocess_exec(
         lambda: Printed(redact),
         *(settings.tools_python, "-I", "-u", str(ENTRY), arguments),

@@ -92,6 +92,11 @@ class Link(asyncio.Protocol):
                 waiter.set_exception(LinkBroken(bool(self._begun[number])))
         self._waiters.clear()
 
+    def release(self) -> None:
+        """Give back what is shared with the tool host, which is gone."""
+        self.fail()
+        self._begun.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 

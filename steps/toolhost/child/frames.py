@@ -20,7 +20,10 @@ class Reader:
 
     def read(self) -> list[tuple[int, int, bytes]] | None:
         """Waits for bytes and gives the frames that are complete (kind, call, body); None when the parent is gone."""
-        chunk = self._connection.recv(1 << 18)
+        try:
+            chunk = self._connection.recv(1 << 18)
+        except ConnectionResetError:  # it went with answers unread
+            return None
         if not chunk:
             return None
         self._received += chunk
@@ -54,8 +57,11 @@ class Writer:
             if self._writing:
                 return
             self._writing = True
-        while frames := self._collect():
-            self._connection.sendall(frames)
+        try:
+            while frames := self._collect():
+                self._connection.sendall(frames)
+        except OSError:
+            return  # the parent is gone, which the reader sees too, and ends us
 
     def _collect(self) -> bytes:
         with self._lock:

@@ -48,6 +48,14 @@ class Host:
         self._loop.run_forever()
 
     def _read(self) -> None:
+        try:
+            self._obey()
+        finally:  # whatever ends the reading, a host that nobody can reach must not live on
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            time.sleep(FAREWELL)
+            os._exit(0)
+
+    def _obey(self) -> None:
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
         while True:
@@ -55,11 +63,8 @@ class Host:
                 continue
             received = self._reader.read()
             if received is None:
-                break
+                return
             self._take(received)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        time.sleep(FAREWELL)
-        os._exit(0)
 
     def _take(self, received: list[tuple[int, int, bytes]]) -> None:
         in_loop: list[Call] = []
