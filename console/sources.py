@@ -92,4 +92,4 @@ def strange_variables(known: Collection[str]) -> list[str]:
         for name in sorted(os.environ)
         if name.startswith(PREFIX) and name.lower() not in ours and not name.startswith(_OTHER_PREFIXES)
     ]
-    return [f"{name}{_nearest(name.removeprefix(PREFIX), known)}" for name in strange]
+    return [f"{name} means nothing{_nearest(name.removeprefix(PREFIX), known)}" for name in strange]

@@ -1,0 +1,72 @@
+"""Asks something of the log: a client made from the settings, its errors told as ours."""
+
+import asyncio
+import getpass
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from console.failure import FAILED, UNREACHABLE, Failure
+from console.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.client import Client
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end. What is known to go wrong with brokers and topics becomes a Failure."""
+    from streams.broker_features import BrokerUnreachable
+    from streams.topics import TopicMismatch, TopicsMissing, TopicsNotCreated
+
+    if not os.environ.get("MILLRACE_DEBUG"):
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say, the failure below says
+    try:
+        return asyncio.run(work)
+    except BrokerUnreachable as error:
+        raise unreachable(error) from error
+    except TopicsMissing as error:
+        remedy = "start a worker, which creates them (`millrace worker`, `millrace dev`), or check topic_prefix"
+        raise Failure(str(error), remedy=remedy) from error
+    except TopicMismatch as error:
+        lines = tuple(f"  {problem}" for problem in error.problems)
+        raise Failure("the topics are not as they must be", lines=lines) from error
+    except TopicsNotCreated as error:
+        remedy = "check the number of brokers against `replication`, and the rights of this user"
+        raise Failure("topics could not be created", cause=str(error), remedy=remedy) from error
+
+
+def unreachable(error: Exception) -> Failure:
+    """No broker answers."""
+    remedy = "check --broker and the security settings (`millrace config`), or start one: `millrace dev`, scripts/kafka"
+    return Failure(str(error), remedy=remedy, code=UNREACHABLE)
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator["Client"]:
+    """A client of the log that these settings name."""
+    from aiokafka.errors import KafkaError
+
+    from streams.client import Client
+
+    try:
+        async with Client(settings.broker, settings.topic_prefix, settings.kafka_auth(), sent_by=_who()) as client:
+            yield client
+    except KafkaError as error:
+        remedy = "`millrace doctor` looks at the broker"
+        raise Failure(
+            "the broker refused", cause=f"{type(error).__name__}: {error}", remedy=remedy, code=FAILED
+        ) from error
+
+
+def _who() -> str:
+    """Who asks, for the record of each command."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
