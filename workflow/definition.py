@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from workflow.errors import Place
+from workflow.errors import Place, Problem
 from workflow.expressions import Expression
 from workflow.schema import Schema
 from workflow.template import Template
@@ -131,6 +131,7 @@ class Workflow:
     settings: Mapping[str, Json] = field(default_factory=dict)
     keys: Mapping[str, Place] = field(default_factory=dict)
     document: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     file: str = "<workflow>"
-    warnings: tuple[Any, ...] = ()
+    warnings: tuple[Problem, ...] = ()

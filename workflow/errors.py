@@ -71,15 +71,24 @@ class ExpressionTooLarge(ExpressionFailed):
     """An expression would touch more than may be evaluated while deciding."""
 
 
+def _lines(text: str) -> list[str]:
+    return text.encode(errors="replace").decode().splitlines()
+
+
 class Problems:
     """Collects every problem of one file, so that its author sees all of them at once."""
 
     def __init__(self, text: str) -> None:
         self.found: list[Problem] = []
-        self._lines = text.encode(errors="replace").decode().splitlines()
+        self._lines = {"": _lines(text)}
+
+    def add_file(self, file: str, text: str) -> None:
+        """Makes the lines of another file known, so that its problems can show them."""
+        self._lines[file] = _lines(text)
 
     def add(self, code: str, message: str, remedy: str, place: Place, severity: Severity = "error") -> None:
-        source = self._lines[place.line - 1] if 0 < place.line <= len(self._lines) else ""
+        lines = self._lines.get(place.file, self._lines[""])
+        source = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
         problem = Problem(code, message, remedy, place, severity, source)
         if problem not in self.found:
             self.found.append(problem)

@@ -8,6 +8,8 @@ _ESCAPE_LENGTH = {"x": 4, "u": 6, "U": 10}
 
 def place_in(scalar: Scalar, offset: int) -> Place:
     """Where the character at `offset` of the scalar's value stands in the file."""
+    if scalar.raw == scalar.text:
+        return _advance(scalar.place, scalar.raw[:offset])
     walk = _block_offset if scalar.style in ("|", ">") else _flow_offset
     return _advance(scalar.place, scalar.raw[: walk(scalar, offset)])
 

@@ -6,7 +6,7 @@ from typing import Any
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """What a value looks like: as JSON Schema for the check, in words for its author."""
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
 from typing import Any
 
@@ -66,10 +67,21 @@ class Secret:
         return [_as_text(piece.evaluate(lookup)) if isinstance(piece, Expression) else piece for piece in self._pieces]
 
 
-def compile_template(node: Node, scope: Scope, problems: Problems, secret_places: SequenceOf[str] = ()) -> Template:
-    """Compiles every text of a YAML value; secrets are welcome only below the given JSON pointers."""
+def compile_template(
+    node: Node,
+    scope: Scope,
+    problems: Problems,
+    secret_places: SequenceOf[str] = (),
+    extra: MappingOf[str, Json] | None = None,
+) -> Template:
+    """Compiles every text of a YAML value; secrets are welcome only below the given JSON pointers.
+
+    `extra` goes into a mapping as it is, braces and all.
+    """
     compiler = _Compiler(scope, problems, tuple(secret_places))
     render, value, kind = compiler.node(node, "")
+    if extra:
+        value.update(extra)  # what renders the mapping copies this one
     return Template(render, value, kind, compiler.secrets, compiler.paths)
 
 

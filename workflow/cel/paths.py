@@ -1,6 +1,6 @@
 """The context paths an expression names, looked up in the types of its scope."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -127,9 +127,9 @@ _ELSEWHERE = {
 }
 
 
-def _unknown_field(fields: "dict[str, Type] | object", found: StaticPath, depth: int, scope: Scope) -> Issue:
+def _unknown_field(fields: Mapping[str, Type], found: StaticPath, depth: int, scope: Scope) -> Issue:
     name, at, before = found.path[depth], found.offsets[depth], spell(found.path[:depth])
-    names = list(fields) if isinstance(fields, dict) else []
+    names = list(fields)
     if found.path[:depth] == ("steps",):
         if name in scope.unseen:
             return Issue("unseen_step", f"step `{name}` can't be read here", scope.unseen[name], at)
@@ -140,9 +140,9 @@ def _unknown_field(fields: "dict[str, Type] | object", found: StaticPath, depth:
     return Issue("unknown_field", f"`{before}` has no field `{name}`", suggestion(name, names), at)
 
 
-def suggestion(name: str, names: "Container[str] | object") -> str:
+def suggestion(name: str, names: Iterable[str]) -> str:
     """The nearest known name, or all of them when none is near."""
-    known = sorted(str(each) for each in names) if hasattr(names, "__iter__") else []
+    known = sorted(names)
     near = get_close_matches(name, known, 1)
     if near:
         return f"write `{near[0]}`"

@@ -50,7 +50,7 @@ class Scope:
         return replace(self, roots={**self.roots, **roots})
 
     def with_steps(self, steps: Mapping[str, Type], unseen: Mapping[str, str]) -> "Scope":
-        return replace(self, roots={**self.roots, "steps": object_of(steps)}, unseen=unseen)
+        return replace(self, roots={**self.roots, "steps": Type("map", fields=steps, closed=True)}, unseen=unseen)
 
     def knowing(self, paths: Iterable[Path]) -> "Scope":
         return replace(self, known=self.known | frozenset(paths))
