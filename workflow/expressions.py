@@ -58,14 +58,14 @@ class Expression:
         raise ExpressionFailed(f"a condition must be true or false, not {value!r:.60}", self.source)
 
     def _compute(self, lookup: Lookup) -> Json:
-        values = self._bindings.values(lookup)
-        if self._cost is not None and self._cost(values):
-            raise ExpressionTooLarge("it would copy more text than fits while deciding", self.source)
         assert self._program is not None  # only a bare path has none
         try:
+            values = self._bindings.values(lookup)
+            if self._cost is not None and self._cost(values):
+                raise ExpressionTooLarge("it would copy more text than fits while deciding", self.source)
             value = self._program.run(values)
             return value if type(value) in _SCALARS else as_json(value)
-        except (CelFailed, ValueError) as error:
+        except (CelFailed, ValueError, OverflowError, RecursionError) as error:
             raise ExpressionFailed(self._bindings.in_words(str(error)), self.source) from None
 
     def __repr__(self) -> str:

@@ -50,7 +50,10 @@ PROMPT = one_of(
     {"type": "object", "properties": {"file": {"type": "string"}}, "required": ["file"], "additionalProperties": False},
 )
 VALUES = Shape({"type": ["object", "string"]}, "a mapping")
-LABELS = Shape({"type": "object", "additionalProperties": {"type": "string"}}, "a mapping of texts")
+LABELS = Shape(
+    {"type": "object", "additionalProperties": {"type": "string", "not": {"pattern": r"\{\{"}}},
+    "a mapping of fixed texts",
+)
 TYPES = ref("type", "a type, such as string, or a mapping of names and types")
 STEPS = ref("steps", "a list of steps")
 ON_ERROR = one_of("fail, continue, or a list of steps", {"enum": ["fail", "continue"]}, {"$ref": "#/$defs/steps"})

@@ -91,10 +91,22 @@ def compile_condition(node: Node, scope: Scope, problems: Problems) -> Expressio
         problems.add("type", "a condition is an expression", "write CEL, such as inputs.n > 3", node.place)
         return None
     text, before = node.text, 0
-    pieces = split(text) if "{{" in text else []
-    if len(pieces) == 1 and pieces[0].expression:
-        text, before = pieces[0].text, pieces[0].at
+    if "{{" in text:
+        piece = _only_piece(text)
+        if piece is None:
+            remedy = "write CEL without braces, or the whole condition as one {{ }}"
+            problems.add("template", "a condition is one expression", remedy, node.place)
+            return None
+        text, before = piece.text, piece.at
     return compile_expression(text, lambda at: place_in(node, before + at), scope, problems, condition=True)
+
+
+def _only_piece(text: str) -> "Piece | None":
+    try:
+        pieces = split(text.strip())
+    except TemplateOpen:
+        return None
+    return Piece(pieces[0].text, text.index("{{") + 2, True) if len(pieces) == 1 and pieces[0].expression else None
 
 
 class Piece:

@@ -27,7 +27,9 @@ RUN = object_of(
 )
 EVENT = object_of({"topic": STRING, "key": DYN, "data": DYN, "headers": MAP, "time": TIMESTAMP}, closed=False)
 FIRE = object_of({"time": TIMESTAMP}, closed=False)
-RESERVED = frozenset({"inputs", "steps", "run", "settings", "secrets", "event", "fire", "now", "template", "round"})
+NAMES = frozenset(
+    {"inputs", "steps", "run", "settings", "secrets", "event", "fire", "now", "template", "round", "index", "error"}
+)
 
 
 def step_type(output: Type, may_be_absent: bool) -> Type:
@@ -46,7 +48,7 @@ class Scope:
     known: frozenset[Path] = frozenset()
     secrets: frozenset[str] = frozenset()
 
-    def with_roots(self, **roots: Type) -> "Scope":
+    def with_roots(self, roots: Mapping[str, Type]) -> "Scope":
         return replace(self, roots={**self.roots, **roots})
 
     def with_steps(self, steps: Mapping[str, Type], unseen: Mapping[str, str]) -> "Scope":

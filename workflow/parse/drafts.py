@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from workflow.cel.paths import suggestion
-from workflow.cel.scope import RESERVED as NAMES_IN_SCOPE
+from workflow.cel.scope import NAMES
 from workflow.cel.tokens import KEYWORDS, RESERVED
 from workflow.errors import Place, Problems
 from workflow.keys import BESIDE, KINDS, STEP, Key
@@ -137,8 +137,13 @@ def _keys(kind: str) -> dict[str, Key]:
 
 
 def check_name(name: str, place: Place, problems: Problems) -> None:
-    """Ids and names of items stand in expressions, so they can't be words that mean something there."""
+    """Names stand in expressions, so they can't be words that mean something to CEL."""
     if name in RESERVED | KEYWORDS:
         problems.add("reserved", f"`{name}` is a reserved word of CEL", "choose another name", place)
-    elif name in NAMES_IN_SCOPE:
+
+
+def check_variable(name: str, place: Place, problems: Problems) -> None:
+    """The name of an item stands beside `inputs`, `steps` and the others, and may not hide one."""
+    check_name(name, place, problems)
+    if name in NAMES:
         problems.add("reserved", f"`{name}` has a meaning in expressions", "choose another name", place)

@@ -105,7 +105,7 @@ class _Loader:
     def after_failure(self, scope: Scope) -> Scope:
         """When a run has failed or ended, `run.error` may be read without a guard."""
         run = object_of({**(RUN.fields or {}), "error": ERROR})
-        return scope.with_roots(run=run)
+        return scope.with_roots({"run": run})
 
     def ending(self, compiler: StepCompiler, drafts: list[Draft], scope: Scope, seen: dict[str, Type]) -> Steps | None:
         return compiler.list_of(drafts, scope, seen).steps if drafts else None

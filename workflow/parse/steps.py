@@ -9,7 +9,7 @@ from workflow.definition import Case, Json, Step, Steps
 from workflow.errors import Problems
 from workflow.expressions import Expression, paths_known_if
 from workflow.parse.absence import may_be_absent
-from workflow.parse.drafts import Draft, check_name
+from workflow.parse.drafts import Draft, check_variable
 from workflow.parse.fields import Fields
 from workflow.parse.files import Files
 from workflow.parse.kinds import Arguments, Context, arguments
@@ -155,12 +155,12 @@ class StepCompiler:
     def body_scope(self, draft: Draft, scope: Scope, made: Made) -> Scope:
         """What the steps of an `each` or a `loop` see besides."""
         if draft.kind == "loop":
-            return scope.with_roots(round=self.round_type(draft))
+            return scope.with_roots({"round": self.round_type(draft)})
         name = draft.fields.value("as", "item")
         if "as" in draft.fields:
-            check_name(name, draft.fields.entries["as"].place, self.problems)
+            check_variable(name, draft.fields.entries["as"].place, self.problems)
         items = (made.config.fields or {}).get("items", DYN)
-        return scope.with_roots(**{name: items.element or DYN, "index": INT})
+        return scope.with_roots({name: items.element or DYN, "index": INT})
 
     def round_type(self, draft: Draft) -> Type:
         """`round.output` has the declared type of the last step of the body."""
@@ -170,14 +170,14 @@ class StepCompiler:
     def loop_condition(self, draft: Draft, scope: Scope) -> Expression | None:
         node = draft.fields.node_of("loop")
         condition = node.entries.get("while") if isinstance(node, MappingNode) else None
-        return self.condition(condition, scope.with_roots(round=self.round_type(draft)))
+        return self.condition(condition, scope.with_roots({"round": self.round_type(draft)}))
 
     def on_error(
         self, draft: Draft, scope: Scope, visible: Mapping[str, Type], made: Made
     ) -> "Literal['fail', 'continue'] | Steps":
         if not draft.on_error:
             return "continue" if draft.fields.value("on_error") == "continue" else "fail"
-        handlers = self.list_of(draft.on_error, scope.with_roots(error=ERROR), visible)
+        handlers = self.list_of(draft.on_error, scope.with_roots({"error": ERROR}), visible)
         made.handled = handlers.last
         return handlers.steps
 

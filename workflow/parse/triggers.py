@@ -33,7 +33,7 @@ def _trigger(node: Mapping, scope: Scope, problems: Problems) -> Trigger | None:
         if name in fields:
             place = fields.key_place(name)
             problems.add("misplaced_key", f"`{name}` belongs to a trigger with `{other}`", "remove it", place)
-    inner = scope.with_roots(**({"fire": FIRE} if kind == "schedule" else {"event": EVENT}))
+    inner = scope.with_roots({"fire": FIRE} if kind == "schedule" else {"event": EVENT})
     condition, values = fields.node_of("filter"), fields.node_of("with")
     return Trigger(
         kind=kind,

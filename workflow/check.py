@@ -1,0 +1,67 @@
+"""What is asked of a workflow when it is published: that this version can run all of it."""
+
+from collections.abc import Iterator
+
+from workflow.definition import Step, Steps, Workflow
+from workflow.errors import Place, Problem, Problems
+from workflow.keys import KINDS
+from workflow.supported import (
+    SUPPORTED_DEFAULTS,
+    SUPPORTED_KINDS,
+    SUPPORTED_STEP_KEYS,
+    SUPPORTED_WORKFLOW_KEYS,
+)
+
+_OF_ATTEMPTS = frozenset({"timeout", "deadline", "retry", "idempotent"})
+
+
+def check(workflow: Workflow) -> list[Problem]:
+    """The warnings of reading it, and an error for each part that can't be run yet; without errors it may be published."""
+    problems = Problems(workflow.source)
+    problems.found += workflow.warnings
+    for what, place in _not_yet(workflow):
+        message = f"{what} is part of the language, but this version cannot run it yet"
+        problems.add("not_yet", message, "leave it out until it can; see CHANGELOG.md", place)
+    return problems.ordered()
+
+
+def _not_yet(workflow: Workflow) -> Iterator[tuple[str, Place]]:
+    for name, place in workflow.keys.items():
+        if name not in SUPPORTED_WORKFLOW_KEYS:
+            yield f"`{name}`", place
+    for name in workflow.defaults:
+        if name not in SUPPORTED_DEFAULTS:
+            yield f"`{name}` in `defaults`", workflow.keys["defaults"]
+    for steps in (workflow.steps, workflow.on_failure, workflow.finally_):
+        if steps is not None:
+            yield from _in_steps(steps)
+
+
+def _in_steps(steps: Steps) -> Iterator[tuple[str, Place]]:
+    for step in steps.order:
+        yield from _in_step(step)
+        for inner in _lists(step):
+            yield from _in_steps(inner)
+
+
+def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
+    if step.kind not in SUPPORTED_KINDS:
+        yield f"`{step.kind}`", step.keys.get(step.kind, step.place)
+    for name, place in step.keys.items():
+        if name not in SUPPORTED_STEP_KEYS and name != step.kind:
+            yield f"`{name}`", place
+    if not KINDS[step.kind].retried:
+        yield from ((f"`{name}` of a `{step.kind}` step", step.keys[name]) for name in _OF_ATTEMPTS & step.keys.keys())
+    if "signal" in (step.config.value or {} if step.kind == "wait" else {}):
+        yield "`wait: {signal}`", step.keys["wait"]
+    if "choice" in step.settings:
+        yield "`model: {choose}`", step.place
+
+
+def _lists(step: Step) -> Iterator[Steps]:
+    yield from step.branches.values()
+    yield from (case.steps for case in step.cases)
+    if step.body is not None:
+        yield step.body
+    if isinstance(step.on_error, Steps):
+        yield step.on_error

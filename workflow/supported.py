@@ -1,0 +1,17 @@
+"""What this version can run; everything else of the language is read, checked and refused at publish."""
+
+SUPPORTED_KINDS = frozenset({"model", "tool", "transform", "http", "wait", "parallel"})
+
+SUPPORTED_STEP_KEYS = frozenset(
+    {
+        *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "idempotent"),
+        *("with", "output", "model", "system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop"),
+        *SUPPORTED_KINDS,
+    }
+)
+
+SUPPORTED_WORKFLOW_KEYS = frozenset(
+    {"name", "description", "inputs", "secrets", "deadline", "defaults", "labels", "steps", "outputs"}
+)
+
+SUPPORTED_DEFAULTS = frozenset({"model", "timeout", "deadline", "retry", "max_tokens", "temperature", "top_p"})
