@@ -5,7 +5,7 @@ import getpass
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from streams.client import Client
 
 T = TypeVar("T")
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], loop_factory: LoopFactory | None = None) -> T:
     """Run it to its end. What is known to go wrong with brokers and topics becomes a Failure."""
     from streams.broker_features import BrokerUnreachable
     from streams.topics import TopicMismatch, TopicsMissing, TopicsNotCreated
@@ -26,7 +27,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     if not os.environ.get("MILLRACE_DEBUG"):
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say, the failure below says
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(work)
     except BrokerUnreachable as error:
         raise unreachable(error) from error
     except TopicsMissing as error:

@@ -39,11 +39,10 @@ class Entry:
     name: str
     section: str
     about: str
-    file: str = ""
 
     @property
     def module(self) -> str:
-        return f"console.{self.file or self.name}"
+        return f"console.{self.name}"
 
 
 def write_root(group: Any, ctx: Any, formatter: Any, entries: Iterable[Entry]) -> None:

@@ -1,0 +1,112 @@
+"""`millrace show`: one run whole, from the projections."""
+
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from console.story import RunStory
+    from projections.lines import RunView
+
+_JSON_TEXTS = ("inputs", "outputs", "labels", "output")
+
+
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: steps, attempts, calls, refusals.")] = False,
+) -> None:
+    """Show one run: its steps on a time line, with attempts, tokens, dollars and errors.
+
+    Read from the snapshot that the projector publishes every few seconds; `millrace watch` reads the log itself.
+
+    Examples:
+      millrace show hello-7f3k9q2x0a
+      millrace show hello-7f3k9q2x0a --json | jq '.steps[] | {path, usd}'
+    """
+    from console.render import print_json
+    from console.render import show as print_picture
+    from console.settings import load
+    from console.snapshot import asking
+
+    settings = load()
+    with asking():
+        from projections.runs import show_run
+
+        view = show_run(settings.snapshot, run_id)
+    if json:
+        print_json(record(view))
+        return
+    from console.render_timeline import timeline
+
+    print_picture(timeline(story(view, run_id), time.time_ns() // 1_000))
+
+
+def story(view: "RunView", run_id: str) -> "RunStory":
+    """The run as the time line shows it."""
+    from console.render_values import instant, microseconds
+    from console.story import RunStory
+
+    told = RunStory(run_id)
+    if (run := view.run) is not None:
+        told.workflow, told.version, told.status = run.workflow or "", run.version or 0, run.status
+        told.started, told.ended = microseconds(run.started_at or run.accepted_at), microseconds(run.ended_at)
+        told.outputs = None if run.outputs is None else run.outputs.encode()
+        told.error_class, told.error = run.error_class or "", run.error_message or ""
+        told.error_path = run.error_path or ""
+        told.labels = _parsed(run.labels) or {}
+    told.steps = {line.path: _step(line, told.ended) for line in view.steps}
+    for refusal in view.refusals:
+        when = microseconds(refusal.refused_at)
+        what = refusal.command or refusal.kind
+        said = f"{what} was refused ({refusal.reason}): {refusal.message}"
+        told.notes.append(said if when is None else f"{instant(when)}  {said}")
+    if view.quarantine is not None:
+        told.notes.append(f"set aside: {view.quarantine.reason}, {view.quarantine.held} messages held")
+    return told
+
+
+def _step(line: Any, run_ended: int | None) -> Any:
+    from console.render_values import microseconds
+    from console.story import StepLine
+
+    began = microseconds(line.scheduled_at) or microseconds(line.started_at)
+    return StepLine(
+        path=line.path,
+        kind=line.kind or "",
+        target=line.target or "",
+        status="running" if line.status in ("scheduled", "open") else line.status,
+        attempts=line.attempts or 0,
+        started=began,
+        ended=microseconds(line.ended_at) or run_ended,
+        input_tokens=line.input_tokens,
+        output_tokens=line.output_tokens,
+        calls=line.calls,
+        cost=int((line.usd or Decimal(0)) * 1_000_000_000),
+        unpriced=line.unpriced,
+        error=_error(line),
+    )
+
+
+def _error(line: Any) -> str:
+    return ": ".join(part for part in (line.last_error_class, line.last_error_message) if part)
+
+
+def record(view: "RunView") -> dict[str, Any]:
+    """Everything about the run, for programs."""
+    from dataclasses import asdict
+
+    whole = asdict(view)
+    for line in (*([whole["run"]] if whole["run"] else []), *whole["steps"]):
+        for name in _JSON_TEXTS:
+            if name in line:
+                line[name] = _parsed(line[name])
+    totals = {"usd": view.usd, "unpriced": view.unpriced}
+    return {**whole, "total": {**totals, "input_tokens": view.input_tokens, "output_tokens": view.output_tokens}}
+
+
+def _parsed(text: str | None) -> Any:
+    import orjson
+
+    return None if text is None else orjson.loads(text)

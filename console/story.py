@@ -1,0 +1,175 @@
+"""A run as people look at it: its steps in the order they began, with times, attempts, tokens, cost and errors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas import events as e
+from schemas import partition as p
+from schemas.message import Event, ModelCall
+
+#: What a run can be at last.
+ENDED = ("succeeded", "failed", "cancelled", "refused")
+
+
+@dataclass(slots=True)
+class StepLine:
+    """One step. Times in microseconds since 1970, cost in billionths of a dollar."""
+
+    path: str
+    kind: str = ""
+    target: str = ""
+    status: str = ""
+    attempts: int = 0
+    started: int | None = None
+    ended: int | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    calls: int = 0
+    cost: int = 0
+    unpriced: int = 0
+    error: str = ""
+
+    def bill(self, calls: list[ModelCall]) -> None:
+        """Add what these calls used."""
+        for call in calls:
+            self.calls += 1
+            self.input_tokens += call.input_tokens
+            self.output_tokens += call.output_tokens
+            self.cost += call.cost or 0
+            self.unpriced += call.cost is None
+
+
+@dataclass(slots=True)
+class RunStory:
+    """One run, as far as its events were taken."""
+
+    run_id: str
+    workflow: str = ""
+    version: int = 0
+    status: str = ""
+    started: int | None = None
+    ended: int | None = None
+    inputs: bytes = b"{}"
+    outputs: bytes | None = None
+    error_class: str = ""
+    error: str = ""
+    error_path: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, StepLine] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """Refused commands, quarantine: what happened beside the steps."""
+
+    def take(self, event: Event) -> None:
+        """Fold one event of the run."""
+        if (fold := _FOLDS.get(type(event))) is not None:
+            fold(self, event)
+
+    @property
+    def over(self) -> bool:
+        return self.status in ENDED
+
+    def _line(self, path: str) -> StepLine:
+        return self.steps.setdefault(path, StepLine(path))
+
+    def _accepted(self, event: e.RunAccepted) -> None:
+        self.workflow, self.status, self.inputs = event.workflow, "accepted", event.inputs
+        self.started, self.labels = event.time, event.labels
+
+    def _started(self, event: e.RunStarted) -> None:
+        self.workflow, self.version, self.status = event.workflow, event.version, "running"
+        self.started, self.inputs, self.labels = event.time, event.inputs, event.labels
+
+    def _end(self, event: Event, status: str) -> None:
+        self.status, self.ended = status, event.time
+        for step in self.steps.values():
+            if step.ended is None:
+                step.ended = event.time
+
+    def _succeeded(self, event: e.RunSucceeded) -> None:
+        self._end(event, "succeeded")
+        self.outputs = event.outputs
+
+    def _failed(self, event: e.RunFailed) -> None:
+        self._end(event, "failed")
+        self.error_class, self.error, self.error_path = event.error_class, event.message, event.path
+
+    def _cancelled(self, event: e.RunCancelled) -> None:
+        self._end(event, "cancelled")
+        self.error = event.reason
+
+    def _refused(self, event: e.RunRefused) -> None:
+        self._end(event, "refused")
+        self.error_class, self.error = event.reason, event.message
+
+    def _step_scheduled(self, event: e.StepScheduled) -> None:
+        line = self._line(event.path)
+        line.kind, line.target, line.status, line.attempts = event.kind, event.target, "running", event.attempt
+        line.started = line.started or event.time
+        line.ended = None
+
+    def _step_ended(self, event: e.StepSucceeded) -> None:
+        line = self._line(event.path)
+        line.kind, line.status, line.error = event.kind or line.kind, "succeeded", ""
+        line.started = min(line.started or event.time, event.started or event.time)
+        line.ended = event.ended or event.time
+        line.bill(event.calls)
+
+    def _step_failed(self, event: e.StepFailed) -> None:
+        line = self._line(event.path)
+        line.error = f"{event.error_class}: {event.message}"
+        line.status = "failed" if event.retry_at is None else "retrying"
+        line.started = line.started or event.started or event.time
+        line.ended = event.time if event.retry_at is None else None
+        line.bill(event.calls)
+
+    def _step_released(self, event: e.StepReleased) -> None:
+        self._line(event.path).status = "waiting"
+
+    def _step_opened(self, event: e.StepWaiting | e.StepOpened) -> None:
+        line = self._line(event.path)
+        waits = isinstance(event, e.StepWaiting)
+        line.kind, line.status = ("wait", "waiting") if waits else (event.kind, "running")  # type: ignore[union-attr]
+        line.started = line.started or event.time
+
+    def _step_left(self, event: e.StepSkipped | e.StepCancelled) -> None:
+        line = self._line(event.path)
+        line.status = "skipped" if isinstance(event, e.StepSkipped) else "cancelled"
+        line.started, line.ended = line.started or event.time, event.time
+
+    def _ignored(self, event: e.OutcomeIgnored) -> None:
+        """A late outcome changes nothing, but its calls were paid for."""
+        self._line(event.path).bill(event.calls)
+
+    def _command_refused(self, event: p.CommandRefused) -> None:
+        self.notes.append(f"{event.command} was refused ({event.reason}): {event.message}")
+
+    def _quarantined(self, event: p.RunQuarantined) -> None:
+        self.status = "quarantined"
+        self.notes.append(f"set aside: {event.reason}")
+
+    def _released(self, _event: p.RunReleased) -> None:
+        self.status = "running"
+        self.notes.append("released")
+
+
+_FOLDS: dict[type[Event], Callable[[RunStory, Any], None]] = {
+    e.RunAccepted: RunStory._accepted,
+    e.RunStarted: RunStory._started,
+    e.RunSucceeded: RunStory._succeeded,
+    e.RunFailed: RunStory._failed,
+    e.RunCancelled: RunStory._cancelled,
+    e.RunRefused: RunStory._refused,
+    e.StepScheduled: RunStory._step_scheduled,
+    e.StepSucceeded: RunStory._step_ended,
+    e.StepFailed: RunStory._step_failed,
+    e.StepReleased: RunStory._step_released,
+    e.StepWaiting: RunStory._step_opened,
+    e.StepOpened: RunStory._step_opened,
+    e.StepSkipped: RunStory._step_left,
+    e.StepCancelled: RunStory._step_left,
+    e.OutcomeIgnored: RunStory._ignored,
+    p.CommandRefused: RunStory._command_refused,
+    p.RunQuarantined: RunStory._quarantined,
+    p.RunReleased: RunStory._released,
+}

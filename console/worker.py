@@ -1,0 +1,92 @@
+"""`millrace worker`: the settings of a worker, and its run until it is told to stop."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from console.failure import Failure
+
+if TYPE_CHECKING:
+    from console.settings import Settings
+    from streams.settings import WorkerSettings
+
+
+def worker(
+    seat: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its place in the group; otherwise a free one of this machine.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Steps at once.", min=1)] = None,
+    models: Annotated[
+        Literal["auto", "real", "scripted"] | None, typer.Option(help="scripted answers offline (see --replies).")
+    ] = None,
+    replies: Annotated[Path | None, typer.Option(metavar="FILE", help="Scripted replies.")] = None,
+    tools: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="A folder or module with tools; may be repeated.")
+    ] = None,
+    grace: Annotated[float | None, typer.Option(help="Seconds for running steps at the end.", min=0)] = None,
+) -> int:
+    """Take in commands, decide, run steps: one of as many processes as you like.
+
+    Workers share the partitions among them; start another one to go faster, kill one and the rest goes on. SIGTERM and
+    Ctrl-C let running steps finish within the grace period and hand over; a second Ctrl-C ends at once, which loses
+    nothing either. Topics that are missing are created.
+
+    Examples:
+      millrace worker --broker kafka-1:9092 --tools ./tools
+      MILLRACE_LOG_FORMAT=json millrace worker --models scripted --replies replies.yaml
+    """
+    from console.serve import serve
+    from console.settings import load
+
+    settings = load(seat=seat, concurrency=concurrency, models=models, replies=replies, tools_path=tools, grace=grace)
+    wanted = worker_settings(settings)
+
+    async def work(stop: asyncio.Event) -> None:
+        from streams.archive import EventArchive
+        from streams.worker import Superseded, run_worker
+
+        archive = None if settings.archive is None else EventArchive(settings.archive)
+        try:
+            await run_worker(wanted, stop, archive)
+        except Superseded as error:
+            remedy = "two workers may not sit on one seat: leave `seat` empty, or give each its own"
+            raise Failure(str(error), remedy=remedy) from error
+        finally:
+            if archive is not None:
+                archive.close()
+
+    return serve(settings, work)
+
+
+def worker_settings(settings: "Settings") -> "WorkerSettings":
+    """What the worker is told of these settings."""
+    from steps.settings import StepSettings
+    from streams.settings import WorkerSettings
+
+    steps = StepSettings(
+        models="scripted" if settings.models == "scripted" else "real",
+        replies=settings.replies,
+        anthropic_base_url=settings.anthropic_base_url,
+        gemini_base_url=settings.gemini_base_url,
+        tools_path=tuple(settings.tools_path),
+        tools_grace=settings.grace,
+        secrets_dir=settings.secrets_dir,
+        tools_python=str(settings.tools_python or sys.executable),
+    )
+    return WorkerSettings(
+        bootstrap=settings.broker,
+        prefix=settings.topic_prefix,
+        app=settings.app,
+        seat=settings.seat,
+        partitions=settings.partitions,
+        replication=settings.replication,
+        auth=settings.kafka_auth(),
+        data_dir=settings.data_dir,
+        archive=settings.archive,
+        concurrency=settings.concurrency,
+        grace=settings.grace,
+        steps=steps,
+    )
