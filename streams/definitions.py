@@ -6,7 +6,7 @@ from streams.catalogue import Catalogue
 from streams.compacted import CompactedReader
 from streams.settings import WorkerSettings
 from workflow.definition import Workflow
-from workflow.parse import load
+from workflow.parse.load import load
 
 
 class Definitions:

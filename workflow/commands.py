@@ -6,10 +6,13 @@ import orjson
 
 from schemas import events as e
 from schemas import partition as p
+from schemas.codec import decode
 from schemas.commands import CancelRun, Command, ReleaseRun, StartRun
+from schemas.message import Cause
 from schemas.topics import MAX_VALUE
+from workflow import outcomes
 from workflow.definition import Workflow
-from workflow.messages import CommandTaken, DefinitionsRead
+from workflow.messages import CommandTaken, DefinitionsRead, OutcomeTaken
 from workflow.progress import cancel_live, progress
 from workflow.transition import Transition
 
@@ -130,9 +133,17 @@ def _cancel(t: Transition, command: CancelRun) -> None:
 
 
 def release(t: Transition, command: Command) -> None:
-    """Take a quarantined run up again, if this process could fold it cleanly."""
+    """Take a quarantined run up again, if this process could fold it cleanly, and apply what was held for it."""
     known = t.partition.quarantined[t.run_id]
     if known.run is None:
         remedy = "restart the worker with a version that can read it, then release it again"
         return _refuse(t, command, "still_failing", f"{known.reason}; {remedy}")
     t.note(p.RunReleased)
+    for held in known.held:
+        body = decode(held.value)
+        t.cause = Cause("recovery", t.partition.log, -1, getattr(body, "command_id", ""))
+        if isinstance(body, Command):
+            take(t, CommandTaken(body, t.cause))
+        else:
+            outcomes.take(t, OutcomeTaken(body, t.cause))
+    progress(t)

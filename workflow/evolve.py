@@ -29,7 +29,7 @@ def evolve(run: Run, event: Event, workflows: Workflows) -> None:
         raise SequenceBroken(f"run {run.id}: event {event.seq} follows {run.seq}")
     run.seq = event.seq
     cause = event.cause
-    if cause.kind == "command" and cause.id and cause.id not in run.commands:
+    if cause.kind in ("command", "recovery") and cause.id and cause.id not in run.commands:
         _remember(run, cause.id)
     if event.__class__ is e.RunStarted:
         _run_started(run, event, workflows)  # type: ignore[arg-type]
