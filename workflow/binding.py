@@ -1,14 +1,14 @@
 """Brings the values that an expression names into it: typed, measured, and only those."""
 
+import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from workflow.cel.inference import Read
 from workflow.cel.scope import Path
-from workflow.durations import format_timestamp, to_datetime
+from workflow.durations import parse_timestamp, to_datetime
 from workflow.errors import ExpressionFailed, ExpressionTooLarge
-from workflow.types import Coerce, Type, coercion
+from workflow.types import Coerce, coercion
 
 Json = Any
 
@@ -32,13 +32,8 @@ def spelled(path: Path) -> str:
     return ".".join(path)
 
 
-def as_bare_value(value: Json, kind: Type) -> Json:
-    """A value that is read without CEL; recorded instants are microseconds and read as RFC 3339."""
-    return format_timestamp(value) if kind.kind == "timestamp" and isinstance(value, int) else value
-
-
 def _instant(value: Json) -> Json:
-    return to_datetime(value) if isinstance(value, int) else datetime.fromisoformat(value)
+    return to_datetime(value if isinstance(value, int) else parse_timestamp(value))
 
 
 class Bindings:
@@ -79,7 +74,7 @@ class Bindings:
         for name, path, _ in self._reads:
             if f'No value with name "{name}"' in message:
                 return f"`{spelled(path)}` is absent"
-            message = message.replace(f"'{name}'", f"`{spelled(path)}`")
+            message = re.sub(rf"'{name}([^']*)'", rf"`{spelled(path)}\1`", message)
         return message
 
 

@@ -16,7 +16,7 @@ _OF_ATTEMPTS = frozenset({"timeout", "deadline", "retry", "idempotent"})
 
 
 def check(workflow: Workflow) -> list[Problem]:
-    """The warnings of reading it, and an error for each part that can't be run yet; without errors it may be published."""
+    """The warnings of reading it, and an error for each part that can't be run yet; no error: publish."""
     problems = Problems(workflow.source)
     problems.found += workflow.warnings
     for what, place in _not_yet(workflow):

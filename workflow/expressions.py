@@ -4,12 +4,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from workflow.binding import ABSENT, Bindings, Lookup, as_bare_value, spelled
+from workflow.binding import ABSENT, Bindings, Lookup, spelled
 from workflow.cel.compiler import Compiled, compile_text
 from workflow.cel.engine import CelFailed, Program
 from workflow.cel.facts import facts
 from workflow.cel.parser import parse
 from workflow.cel.scope import Path, Scope
+from workflow.durations import format_timestamp
 from workflow.errors import ExpressionFailed, ExpressionTooLarge, Place, Problems
 from workflow.types import Type
 from workflow.values import as_json
@@ -47,8 +48,15 @@ class Expression:
             value = lookup(self._bare)
             if value is ABSENT:
                 raise ExpressionFailed(f"`{spelled(self._bare)}` is absent", self.source)
-            return as_bare_value(value, self.type)
+            return self._instant(value) if self.type.kind == "timestamp" else value
         return self._constant if self._constant is not ABSENT else self._compute(lookup)
+
+    def _instant(self, value: Json) -> Json:
+        """Recorded instants are microseconds, and read as RFC 3339."""
+        try:
+            return format_timestamp(value) if isinstance(value, int) else value
+        except OverflowError:
+            raise ExpressionFailed(f"{value} is no instant", self.source) from None
 
     def holds(self, lookup: Lookup) -> bool:
         """The value of a condition; anything but true or false fails."""

@@ -1,7 +1,7 @@
 """The one door to the CEL library: compiles checked text, evaluates, and turns every failure into words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,6 +14,25 @@ _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _CODE = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]\s*$")
 _BINARY = re.compile(r"_(\S+)_$")
 _PLAIN_NAMES = {"int64": "int", "uint64": "uint", "*opaque*": "optional"}
+
+
+_PYTHON_NAMES = {
+    "NoneType": "null",
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "str": "text",
+    "list": "a list",
+    "dict": "a mapping",
+}
+_DECLARED = {"int": "integer", "double": "number", "bool": "boolean", "map": "object"}
+_SIGNS = {
+    "budget exceeded": "it takes more than 10,000 rounds",
+    "construction from null": "it holds text that is no Unicode",
+    "cannot be interpreted as an integer": "a number with a fraction was declared as integer",
+    "Unable to convert function return value": "the result is an optional value: end it with `.orValue(…)`",
+    "too big to convert": "a number does not fit in 64 bits",
+}
 
 
 class CelRefused(Exception):
@@ -72,8 +91,28 @@ def _functions() -> list[Any]:
             ],
         )
         for function in FUNCTIONS.values()
-        for call in (function.call,)
+        for call in (_keeping_text_whole(function.call),)
     ]
+
+
+def _keeping_text_whole(call: Callable[..., Json]) -> Callable[..., Json]:
+    """The library cuts text short at a NUL on its way back in, so a result with one is refused."""
+
+    def checked(*arguments: Json) -> Json:
+        result = call(*arguments)
+        if _holds_nul(result):
+            raise ValueError("the result holds a NUL character")
+        return result
+
+    return checked
+
+
+def _holds_nul(value: Json) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def _parameter(kind: Type) -> Any:
@@ -115,9 +154,9 @@ class Program:
             if kind == self._error:
                 raise CelFailed(_plain_words(str(result.value())))
             return result.plain_value()
-        except TypeError:
-            raise CelFailed("the result is an optional value: end it with `.orValue(…)`") from None
-        except RuntimeError as error:
+        except TypeError as error:
+            raise CelFailed(_plain_words(str(error))) from None
+        except (RuntimeError, OverflowError) as error:
             raise CelFailed(_plain_words(str(error))) from None
 
 
@@ -136,9 +175,12 @@ def _plain_words(message: str) -> str:
         return f"there is no field `{key[1]}`"
     if unknown := re.match(r"undeclared reference to '(.+?)'", message):
         return f"there is no function `{unknown[1]}`"
-    if "budget exceeded" in message:
-        return "it takes more than 10,000 rounds"
-    return message
+    if typed := re.fullmatch(r"Unexpected value type for '(.+)': (\w+)\. \(Expected (.+)\)", message):
+        found, wanted = _PYTHON_NAMES.get(typed[2], typed[2]), typed[3].split("<")[0].lower()
+        return f"'{typed[1]}' is {found}, but was declared as {_DECLARED.get(wanted, wanted)}"
+    if large := re.fullmatch(r"Integer value '.*' out of range for (.+)\.", message):
+        return f"{large[1]} holds a number that does not fit in 64 bits"
+    return next((words for sign, words in _SIGNS.items() if sign in message), message)
 
 
 def _no_overload(name: str, kinds: str) -> str:

@@ -169,7 +169,7 @@ class _Walk:
         arguments = [self.argument(tree, number, part, local, known) for number, part in enumerate(tree.arguments)]
         if len(self.found.issues) == before:
             self.optional_arguments(tree, arguments)
-        if tree.function == "orValue" and receiver is not None and receiver.kind == "optional":
+        if tree.function == "orValue" and tree.arguments and receiver is not None and receiver.kind == "optional":
             self.widen(tree.arguments[0], receiver.element or DYN)
         return results.of_call(tree.function, receiver, arguments)
 
