@@ -23,6 +23,7 @@ def cancel(
     from console.connect import connected, run
     from console.render import print_json
     from console.settings import load
+    from streams.client import CommandWasRefused
 
     async def work() -> str:
         async with connected(settings) as client:
@@ -39,6 +40,8 @@ def cancel(
             "`millrace doctor` tells whether a worker is running; the command stands in the log and will be taken in"
         )
         raise Failure(f"no answer within {_ANSWER_WITHIN:g} s", remedy=remedy) from error
+    except CommandWasRefused as error:
+        raise Failure(error.refusal.message, cause=f"refused: {error.refusal.reason}") from error
     if json:
         print_json({"run_id": run_id, "command_id": command_id, "status": "cancelled" if wait else "asked"})
     else:

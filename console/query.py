@@ -40,9 +40,9 @@ def query(
 
         result = answer(settings.snapshot, question)
     if json:
-        print_json(result.records())
+        print_json([dict(zip(result.columns, _opened(row, result.types), strict=True)) for row in result.rows])
     elif csv:
-        print_csv(result.columns, result.rows)
+        print_csv(result.columns, [[_text(value) for value in row] for row in result.rows])
     elif result.columns:
         numbers = [name for name, kind in zip(result.columns, result.types, strict=True) if _is_number(kind)]
         print_table(result.columns, [[_text(value) for value in row] for row in result.rows], right=numbers)
@@ -66,6 +66,16 @@ def _is_number(kind: str) -> bool:
         or kind.endswith("INT")
         or "INTEGER" in kind
     )
+
+
+def _opened(row: tuple[Any, ...], types: list[str]) -> list[Any]:
+    """The values of a row, JSON columns as what they say."""
+    import orjson
+
+    return [
+        orjson.loads(value) if kind == "JSON" and isinstance(value, str) else value
+        for value, kind in zip(row, types, strict=True)
+    ]
 
 
 def _text(value: Any) -> Any:

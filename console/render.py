@@ -21,8 +21,8 @@ def json_text(value: Any, *, indent: bool = False) -> str:
     """JSON as programs read it: decimals keep their digits, times are RFC 3339."""
     import orjson
 
-    option = orjson.OPT_INDENT_2 if indent else 0
-    return orjson.dumps(value, default=_as_json, option=option | orjson.OPT_NON_STR_KEYS).decode()
+    option = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z  # the database's times are UTC
+    return orjson.dumps(value, default=_as_json, option=option | (orjson.OPT_INDENT_2 if indent else 0)).decode()
 
 
 def _as_json(value: Any) -> Any:

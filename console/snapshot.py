@@ -16,4 +16,4 @@ def asking() -> Iterator[None]:
         yield
     except (NoSnapshot, QueryFailed, RunUnknown) as error:
         what, _, rest = str(error).partition("\n")
-        raise Failure(what, lines=tuple(f"  {line}" for line in rest.splitlines())) from error
+        raise Failure(what, lines=tuple(f"  {line}".rstrip() for line in rest.splitlines())) from error

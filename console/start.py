@@ -85,11 +85,9 @@ class Asked:
 
     async def start(self, client: "Client") -> int:
         """Send the command, and wait if that was asked for; the exit code."""
-        from console.inputs import read_inputs
         from streams.client import new_command_id
 
-        reference, version, schema = await self._found(client)
-        inputs = read_inputs(schema, self.pairs, self.input_file)
+        reference, exact, inputs = await self._found(client)
         command_id = new_command_id()
         run_id = await client.start(reference, inputs, run_id=self.run_id, labels=self.labels, command_id=command_id)
         if self.wait:
@@ -97,21 +95,25 @@ class Asked:
         if self.json:
             from console.render import print_json
 
-            print_json({"run_id": run_id, "workflow": version, "command_id": command_id})
+            print_json({"run_id": run_id, "workflow": exact, "command_id": command_id})
         else:
             typer.echo(run_id)
         return OK
 
-    async def _found(self, client: "Client") -> tuple[str, str, "Schema"]:
-        """(what to ask for, NAME@VERSION, its inputs) of a name, or of a file once it is published."""
-        if _is_file(self.workflow):
-            from console.publish import publish_workflow, read_workflows
+    async def _found(self, client: "Client") -> tuple[str, str, dict[str, Any]]:
+        """(what to ask for, NAME@VERSION, inputs) of a name, or of a file once it is published."""
+        from console.inputs import read_inputs
 
-            workflow = read_workflows([Path(self.workflow)])[0]
-            published = await publish_workflow(client, workflow)
-            exact = f"{published.name}@{published.version}"
-            return exact, exact, workflow.inputs
-        return await _published(client, self.workflow)
+        if not _is_file(self.workflow):
+            reference, exact, schema = await _published(client, self.workflow)
+            return reference, exact, read_inputs(schema, self.pairs, self.input_file)
+        from console.publish import publish_workflow, read_workflows
+
+        workflow = read_workflows([Path(self.workflow)])[0]
+        inputs = read_inputs(workflow.inputs, self.pairs, self.input_file)
+        published = await publish_workflow(client, workflow)
+        exact = f"{published.name}@{published.version}"
+        return exact, exact, inputs
 
     async def _waited(self, client: "Client", run_id: str, command_id: str) -> int:
         import asyncio

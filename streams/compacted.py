@@ -34,13 +34,8 @@ class CompactedReader:
     ) -> None:
         self._bootstrap, self._on_record, self._last = bootstrap, on_record, last
         self._partition = TopicPartition(topic, 0)
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=fetch_wait,
-            **(auth or {}),
-        )
+        self._settings = {"fetch_max_wait_ms": fetch_wait, **(auth or {})}
+        self._consumer: AIOKafkaConsumer | None = None
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.position = 0
@@ -55,13 +50,16 @@ class CompactedReader:
 
     async def start(self) -> None:
         """Connect and begin to read. Raises BrokerUnreachable; the topic must exist."""
-        await start(self._consumer, self._bootstrap)
-        self._consumer.assign([self._partition])
+        consumer = self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False, **self._settings
+        )
+        await start(consumer, self._bootstrap)
+        consumer.assign([self._partition])
         if self._last is not None:
-            first = (await self._consumer.beginning_offsets([self._partition]))[self._partition]
-            end = (await self._consumer.end_offsets([self._partition]))[self._partition]
-            self._consumer.seek(self._partition, max(first, end - self._last))
-        self._task = asyncio.create_task(self._read(), name=f"read {self._partition.topic}")
+            first = (await consumer.beginning_offsets([self._partition]))[self._partition]
+            end = (await consumer.end_offsets([self._partition]))[self._partition]
+            consumer.seek(self._partition, max(first, end - self._last))
+        self._task = asyncio.create_task(self._read(consumer), name=f"read {self._partition.topic}")
 
     async def stop(self) -> None:
         """Stop reading and disconnect."""
@@ -70,10 +68,14 @@ class CompactedReader:
             with suppress(asyncio.CancelledError, Exception):  # a failure was raised where the reader was awaited
                 await self._task
             self._task = None
-        await stop(self._consumer)
+        if self._consumer is not None:
+            await stop(self._consumer)
+            self._consumer = None
 
     async def read_to_end(self) -> int:
         """Wait until everything that is in the topic now has been handed over; the offset of that end."""
+        self._reading()
+        assert self._consumer is not None
         end: int = (await self._consumer.end_offsets([self._partition]))[self._partition]
         await self.read_up_to(end)
         return end
@@ -97,12 +99,12 @@ class CompactedReader:
             raise RuntimeError(f"the reader of {self._partition.topic} is not started")
         return self._task
 
-    async def _read(self) -> None:
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            batches = await self._consumer.getmany(self._partition, timeout_ms=1000)
+            batches = await consumer.getmany(self._partition, timeout_ms=1000)
             for record in batches.get(self._partition, ()):
                 self._on_record(record.key, record.value, record.offset)
             # Not the last record's offset + 1: compaction may have left nothing to hand over before the end.
-            self.position = await self._consumer.position(self._partition)
+            self.position = await consumer.position(self._partition)
             self._moved.set()
             self._moved = asyncio.Event()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.broker_features import BrokerUnreachable
 
@@ -30,11 +30,17 @@ async def start(client: _Startable, bootstrap: str) -> None:
             await client.start()
     except (KafkaError, OSError, TimeoutError) as error:
         await stop(client)
-        reason = str(error) or f"no answer within {CONNECT_WITHIN:g} s"
-        raise BrokerUnreachable(f"no Kafka broker answers at {bootstrap}: {reason}") from error
+        raise BrokerUnreachable(f"no Kafka broker answers at {bootstrap}{_reason(error)}") from error
     except BaseException:
         await stop(client)
         raise
+
+
+def _reason(error: Exception) -> str:
+    """What is not said by the address alone; why a connection failed, aiokafka logs and does not tell."""
+    if isinstance(error, TimeoutError):
+        return f" within {CONNECT_WITHIN:g} s"
+    return "" if isinstance(error, KafkaConnectionError) else f": {error}"
 
 
 async def stop(client: Any) -> None:

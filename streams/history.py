@@ -41,21 +41,13 @@ class History:
         vocabulary: Vocabulary,
         auth: Auth | None = None,
     ) -> None:
-        self._bootstrap, self._partition = bootstrap, TopicPartition(topic, partition)
+        self._bootstrap, self._partition, self._auth = bootstrap, TopicPartition(topic, partition), dict(auth or {})
         self._decoder, self._vocabulary = decoder, vocabulary
         self._claim = Claim()
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=FETCH_WAIT,
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            **(auth or {}),
-        )
 
     async def pieces(self) -> AsyncGenerator[Piece]:
         """The log, piece by piece, without end. Raises BrokerUnreachable, EventUnreadable."""
-        async with opened(self._consumer, self._bootstrap) as consumer:
+        async with opened(self._new_consumer(), self._bootstrap) as consumer:
             consumer.assign([self._partition])
             end = (await consumer.end_offsets([self._partition]))[self._partition]
             reached = 0
@@ -68,6 +60,16 @@ class History:
             yield Piece([], live=True)
             while True:
                 yield Piece(await self._valid(await self._fetched(consumer)), live=True)
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=FETCH_WAIT,
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            **self._auth,
+        )
 
     async def _fetched(self, consumer: AIOKafkaConsumer) -> list[Any]:
         return list((await consumer.getmany(self._partition, timeout_ms=1000)).get(self._partition, []))
