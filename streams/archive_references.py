@@ -1,10 +1,11 @@
-"""What the archived events say of other topics: how far these must reach for the events' offsets to stay true."""
+"""What the archived events say of other topics: how far these must reach, and which workers there were."""
 
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from schemas.codec import Decoder, Undecodable
+from schemas.events import StepScheduled
 from schemas.message import Event
 from schemas.partition import InputRejected, PartitionClaimed, PartitionMarked, PartitionRestored
 from schemas.topics import COMMANDS, DEADLETTERS, OUTCOMES, SCHEMAS
@@ -19,7 +20,9 @@ class References:
 
     def __init__(self, folder: Path) -> None:
         self.reach: dict[tuple[str, int], int] = {}
-        """The least end of each topic's partition."""
+        """The least end of each topic's partition, for the offsets in events to stay true."""
+        self.workers: set[str] = set()
+        """Those that owned partitions or were given steps."""
         self._decoder = _decoder(folder)
 
     def noting(self, partition: int, records: Iterable[Archived]) -> Iterator[Archived]:
@@ -35,6 +38,9 @@ class References:
             return  # of a later version, perhaps: whoever reads the log says so
         if not isinstance(event, Event):
             return
+        self.workers.add(event.owner)
+        if isinstance(event, StepScheduled):
+            self.workers.add(event.worker)
         if (topic := _TAKEN_IN.get(event.cause.kind)) is not None:
             self._reaches(topic, partition, event.cause.offset + 1)
         if isinstance(event, PartitionClaimed | PartitionMarked | PartitionRestored):

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.topics import EVENTS, MAX_RECORD, TOPICS
+from schemas.topics import EVENTS, MAX_RECORD, TOPICS, WORKERS
 from streams.archive_files import PartitionFiles, partitions, read
 from streams.archive_format import Archived
 from streams.archive_lock import FileLock
@@ -63,7 +63,9 @@ async def restore(bootstrap: str, prefix: str, folder: Path, *, auth: Mapping[st
     """Write the archive in `folder` into the topics with this prefix, which exist and are empty.
 
     The topics that events refer to are filled up to where the events saw them, even if the archive of them ends
-    before. Raises RestoreRefused, RestoreFailed, ArchiveDamaged, Locked, BrokerUnreachable.
+    before. The workers of that time say goodbye, so that nobody waits for them.
+
+    Raises RestoreRefused, RestoreFailed, ArchiveDamaged, Locked, BrokerUnreachable.
     """
     names = [topic.name for topic in TOPICS if (folder / topic.name).is_dir()]
     locks = [FileLock(folder / name / ".lock") for name in names]
@@ -111,7 +113,15 @@ class _Restorer:
             await self._write_all([place for place in places if place[0] == EVENTS.name])
             rest = {place for place in places if place[0] != EVENTS.name} | set(self._references.reach)
             await self._write_all(sorted(rest))
+            await self._say_goodbye()
         return self._restored
+
+    async def _say_goodbye(self) -> None:
+        """By a tombstone on `workflow.workers`, as a worker does that ends (PROTOCOL.md, 10)."""
+        topic = self._prefix + WORKERS.name
+        for worker in self._references.workers:
+            await self._producer.send(topic, value=None, key=worker.encode(), partition=0)
+        await self._producer.flush()
 
     async def _write_all(self, places: Iterable[Place]) -> None:
         async with asyncio.TaskGroup() as group:

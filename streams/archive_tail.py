@@ -101,10 +101,11 @@ class Archiver:
             self._consumer.seek(source, self._reached[source])
         self._task = asyncio.create_task(self._run(), name="archive")
 
-    async def stop(self) -> None:
-        """Archive what the topics hold now, sync to the disk, disconnect."""
+    async def stop(self, *, catch_up: bool = True) -> None:
+        """Archive what the topics hold now (unless the broker is gone), sync to the disk, disconnect."""
         if self._task is not None and not self._task.done():
-            await self.caught_up()
+            if catch_up:
+                await self.caught_up()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await stop(self._consumer)

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schemas import partition as p
 from schemas.codec import encode
 from schemas.message import Cause, Positions
-from schemas.topics import COMMANDS, DEADLETTERS, DEFINITIONS, EVENTS, OUTCOMES, TOPICS
+from schemas.topics import COMMANDS, DEADLETTERS, DEFINITIONS, EVENTS, OUTCOMES, TOPICS, WORKERS
 from streams.archive import ArchiveGap, EventArchive
 from streams.archive_files import ArchiveFailed, PartitionFiles, files, read
 from streams.archive_format import Archived, ArchiveDamaged
@@ -368,6 +368,8 @@ async def test_topics_are_filled_up_to_where_the_events_saw_them(
         (DEADLETTERS.name, 0): 5,
     }
     there = await contents(broker, topic_prefix)
+    goodbyes = there.pop((WORKERS.name, 0))
+    assert [(key, value) for _, _, key, value, _ in goodbyes] == [(b"w-1", None)]
     assert {place: len(records) for place, records in there.items()} == restored.ends
     for place in ((COMMANDS.name, 0), (OUTCOMES.name, 0), (DEADLETTERS.name, 0)):
         for offset, _, key, value, headers in there[place]:
