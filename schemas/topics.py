@@ -22,10 +22,14 @@ class Topic:
     config: dict[str, str] = field(default_factory=dict)
 
 
+#: The largest message that a door lets in, so that it gets a reason and not a time-out.
+MAX_INPUT = 8 * 1024 * 1024
 _KEEP = {"cleanup.policy": "delete", "retention.ms": "-1"}
 _COMPACT = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(DAY), "delete.retention.ms": str(7 * DAY)}
 
-COMMANDS = Topic("workflow.commands", "run id", "what others ask", config=_KEEP)
+COMMANDS = Topic(
+    "workflow.commands", "run id", "what others ask", config={**_KEEP, "max.message.bytes": str(MAX_INPUT)}
+)
 OUTCOMES = Topic("workflow.outcomes", "run id", "attempts reported by those who do not own the run", config=_KEEP)
 EVENTS = Topic("workflow.events", "run id", "the truth", config=_KEEP)
 DEFINITIONS = Topic("workflow.definitions", "hash, or NAME@ALIAS", "published workflows", 1, _COMPACT)
@@ -43,7 +47,7 @@ DEADLETTERS = Topic(
     "original",
     "what no door could read",
     1,
-    {"cleanup.policy": "delete", "retention.ms": str(30 * DAY)},
+    {"cleanup.policy": "delete", "retention.ms": str(30 * DAY), "max.message.bytes": str(MAX_INPUT + 1024 * 1024)},
 )
 
 TOPICS: tuple[Topic, ...] = (COMMANDS, OUTCOMES, EVENTS, DEFINITIONS, SETTINGS, SCHEMAS, WORKERS, DEADLETTERS)

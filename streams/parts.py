@@ -11,6 +11,7 @@ import structlog
 from schemas import partition as p
 from schemas.codec import Decoder
 from schemas.topics import COMMANDS
+from streams.archive import EventArchive
 from streams.beats import Beats
 from streams.definitions import Definitions
 from streams.log import LogReader
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
     from streams.owner import Owner
 
 logger = structlog.get_logger("millrace.worker")
-
-
-class Archive(Protocol):
-    """The event archive on disk (dev mode): what is not there yet is not acted on (PROTOCOL.md, 23)."""
-
-    def append(self, partition: int, base_offset: int, records: list[tuple[bytes, bytes]]) -> None:
-        """Write the records that begin at an offset; those that are there already are passed over."""
 
 
 class Opener(Protocol):
@@ -56,7 +50,7 @@ class Parts:
     timers: Timers
     pool: Pool
     consumer: Opener
-    archive: Archive | None = None
+    archive: EventArchive | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @staticmethod

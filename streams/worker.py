@@ -14,13 +14,14 @@ from schemas.record import RECORDS
 from schemas.topics import COMMANDS, OUTCOMES
 from steps.executor import Executor
 from streams.app import build_app
+from streams.archive import EventArchive
 from streams.beats import INTERVAL, Beats
 from streams.broker_features import idempotence_available
 from streams.definitions import Definitions
 from streams.intake import Incoming
 from streams.log import LogReader
 from streams.owner import Owner
-from streams.parts import Archive, Parts
+from streams.parts import Parts
 from streams.pool import Pool
 from streams.producer import Producer
 from streams.seats import Seat
@@ -40,12 +41,11 @@ class Superseded(Exception):
 async def run_worker(
     settings: WorkerSettings,
     stop: asyncio.Event,
-    archive: Archive | None = None,
     on_ready: Callable[[], None] | None = None,
 ) -> None:
     """Own what the group assigns until `stop` is set. Raises what makes going on impossible."""
     async with contextlib.AsyncExitStack() as stack:
-        worker = await _wire(settings, archive, stack)
+        worker = await _wire(settings, stack)
         await worker.start()
         if on_ready is not None:
             on_ready()
@@ -55,7 +55,7 @@ async def run_worker(
             await worker.shut_down()
 
 
-async def _wire(settings: WorkerSettings, archive: Archive | None, stack: contextlib.AsyncExitStack) -> "Worker":
+async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "Worker":
     """Connect every piece; the stack takes them down again."""
     bootstrap, auth = settings.bootstrap, settings.auth
     await ensure_topics(bootstrap, settings.prefix, settings.partitions, settings.replication, auth)
@@ -74,6 +74,9 @@ async def _wire(settings: WorkerSettings, archive: Archive | None, stack: contex
     for closing in (executor.close, log.stop, definitions.stop, beats.stop):
         stack.push_async_callback(closing)
     await asyncio.gather(executor.start(), log.start(), definitions.start(), beats.start())
+    archive = EventArchive(settings.archive) if settings.archive else None
+    if archive is not None:
+        stack.callback(archive.close)
     worker.parts = Parts(
         worker.id,
         settings,
