@@ -19,6 +19,5 @@ USER millrace
 # Tools and prompt files of your workflows are looked for here.
 WORKDIR /workflows
 ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 MILLRACE_DATA_DIR=/data
-VOLUME /data
 ENTRYPOINT ["millrace"]
 CMD ["--help"]

@@ -92,9 +92,7 @@ def docker() -> Iterator[str]:
 
     # Its reaper is an image of its own, and a test must pull none. `with` removes the container.
     testcontainers_config.ryuk_disabled = True
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     container = DockerContainer(IMAGE)
     container.ports = {"9092/tcp": ("127.0.0.1", port)}  # with_bind_ports would publish it to the network
     for name, value in _container_settings(port).items():
@@ -102,6 +100,13 @@ def docker() -> Iterator[str]:
     with container:
         _wait_until_it_answers(port, lambda: "\n".join(part.decode(errors="replace") for part in container.get_logs()))
         yield f"127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _container_settings(port: int) -> dict[str, str]:
