@@ -31,11 +31,11 @@ COLOURS = {
 _SIGNS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "–", "retrying": "↻", "waiting": "…"}
 
 
-def timeline(story: RunStory, now: int) -> Group:
-    """The whole picture; `now` is where running steps end for the time being."""
+def timeline(story: RunStory, now: int, limit: int | None = None) -> Group:
+    """The whole picture; `now` is where running steps end for the time being, `limit` how many steps have room."""
     parts: list[Any] = [_header(story, now)]
     if story.steps:
-        parts += [Text(), _steps(story, now)]
+        parts += [Text(), _steps(story, now, limit)]
     if (total := _totals(story)) is not None:
         parts += [Text(), total]
     parts += [Text(note, style="yellow") for note in story.notes]
@@ -54,7 +54,7 @@ def _header(story: RunStory, now: int) -> Text:
     return header
 
 
-def _steps(story: RunStory, now: int) -> Table:
+def _steps(story: RunStory, now: int, limit: int | None) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in ("step", "kind"):
         table.add_column(column, overflow="fold")
@@ -64,20 +64,44 @@ def _steps(story: RunStory, now: int) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     begin = story.started or min((step.started or now for step in story.steps.values()), default=now)
     end = max([story.ended or now, begin + 1, *(step.ended or 0 for step in story.steps.values())])
-    for step in story.steps.values():
-        table.add_row(*_row(step, begin, end, now))
+    rows = _as_tree(story)
+    shown = _foremost(rows, limit)
+    for step, around in shown:
+        table.add_row(*_row(step, around, begin, end, now))
         if step.error and step.status != "succeeded":
             table.add_row(Text(f"    {step.error}", style=COLOURS.get(step.status, "")))
+    if len(shown) < len(rows):
+        table.add_row(Text(f"… and {len(rows) - len(shown):,} more", style="bright_black"))
     return table
 
 
-def _row(step: StepLine, begin: int, end: int, now: int) -> list[Any]:
+def _as_tree(story: RunStory) -> list[tuple[StepLine, list[str]]]:
+    """Each step after the one around it, with all that are around it, the outermost first; else as they began."""
+    placed = {path: number for number, path in enumerate(story.steps)}
+    around = {path: [outer for outer in _outer(path) if outer in placed] for path in placed}
+    paths = sorted(placed, key=lambda path: [placed[step] for step in (*around[path], path)])
+    return [(story.steps[path], around[path]) for path in paths]
+
+
+def _outer(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _foremost(rows: list[tuple[StepLine, list[str]]], limit: int | None) -> list[tuple[StepLine, list[str]]]:
+    """At most so many rows: those of steps under way, then the latest."""
+    if limit is None or len(rows) <= limit:
+        return rows
+    ranked = sorted(range(len(rows)), key=lambda n: (rows[n][0].ended is not None, -(rows[n][0].started or 0)))
+    return [rows[n] for n in sorted(ranked[:limit])]
+
+
+def _row(step: StepLine, around: list[str], begin: int, end: int, now: int) -> list[Any]:
     colour = COLOURS.get(step.status, "")
     started = step.started or begin
     ended = step.ended or max(now, started)
-    depth = step.path.count("/")
-    name = Text("  " * depth + _SIGNS.get(step.status, "·") + " ", style=colour)
-    name.append(step.path.rpartition("/")[2], style="")
+    name = Text("  " * len(around) + _SIGNS.get(step.status, "·") + " ", style=colour)
+    name.append(step.path.removeprefix(f"{around[-1]}/" if around else ""), style="default")
     kind = f"{step.kind} {step.target}" if step.target and step.kind != "http" else step.kind
     decided = step.status == "skipped"
     return [

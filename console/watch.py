@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two pictures of a run whose clock goes on.
 _REDRAW = 0.1
+#: Lines around the steps of the picture.
+_AROUND = 10
 
 
 def watch(
@@ -95,11 +98,14 @@ async def _as_picture(events: AsyncIterator["Event"], story: "RunStory") -> None
 
     from console.render_timeline import timeline
 
-    with Live(timeline(story, now()), auto_refresh=False, vertical_overflow="visible") as live:
+    def picture() -> Any:
+        return timeline(story, now(), limit=max(5, get_terminal_size().lines - _AROUND))
+
+    with Live(picture(), auto_refresh=False) as live:
 
         async def redraw() -> None:
             while True:
-                live.update(timeline(story, now()), refresh=True)
+                live.update(picture(), refresh=True)
                 await asyncio.sleep(_REDRAW)
 
         drawing = asyncio.create_task(redraw())
@@ -110,7 +116,7 @@ async def _as_picture(events: AsyncIterator["Event"], story: "RunStory") -> None
             drawing.cancel()
             with suppress(asyncio.CancelledError):
                 await drawing
-        live.update(timeline(story, now()), refresh=True)
+        live.update(picture(), refresh=True)
 
 
 def now() -> int:

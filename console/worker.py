@@ -45,18 +45,13 @@ def worker(
     wanted = worker_settings(settings)
 
     async def work(stop: asyncio.Event) -> None:
-        from streams.archive import EventArchive
         from streams.worker import Superseded, run_worker
 
-        archive = None if settings.archive is None else EventArchive(settings.archive)
         try:
-            await run_worker(wanted, stop, archive)
+            await run_worker(wanted, stop)
         except Superseded as error:
             remedy = "two workers may not sit on one seat: leave `seat` empty, or give each its own"
             raise Failure(str(error), remedy=remedy) from error
-        finally:
-            if archive is not None:
-                archive.close()
 
     return serve(settings, work)
 
