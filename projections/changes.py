@@ -1,0 +1,92 @@
+"""Changes to the tables, merged in memory by the database's own rules: a log may be cut into any batches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+Key = tuple[Any, ...]
+Row = tuple[Any, ...]
+
+
+class Rule(Enum):
+    """How two values of a column become one. None never replaces a value."""
+
+    FIRST = "the earlier one stays"
+    LAST = "the later one wins"
+    SUM = "they are added"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a key: an event changes some columns of a row. With `once`, the first change of a key is its row."""
+
+    name: str
+    key: tuple[str, ...]
+    rules: Mapping[str, Rule]
+    once: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Key and columns."""
+        return (*self.key, *self.rules)
+
+    def upsert(self, changed: Sequence[str]) -> str:
+        """The statement that merges some columns of `staged_NAME` into the table. Its cost grows with their number."""
+        columns, key = ", ".join((*self.key, *changed)), ", ".join(self.key)
+        merged = ", ".join(self._merged(column, self.rules[column]) for column in changed)
+        found = f"UPDATE SET {merged}" if merged and not self.once else "NOTHING"
+        return (
+            f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM staged_{self.name} "
+            f"ON CONFLICT ({key}) DO {found}"
+        )
+
+    def _merged(self, column: str, rule: Rule) -> str:
+        old, new = f"{self.name}.{column}", f"excluded.{column}"
+        match rule:
+            case Rule.SUM:
+                return f"{column} = {old} + {new}"
+            case Rule.FIRST:
+                return f"{column} = coalesce({old}, {new})"
+            case Rule.LAST:
+                return f"{column} = coalesce({new}, {old})"
+
+
+class Merged:
+    """What one batch changes in one table with a key."""
+
+    __slots__ = ("changed", "table")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.changed: dict[Key, dict[str, Any]] = {}
+
+    def merge(self, key: Key, **values: Any) -> None:
+        """Change some columns of the row with this key."""
+        row = self.changed.get(key)
+        if row is None:
+            self.changed[key] = values
+        elif not self.table.once:
+            rules = self.table.rules
+            for column, value in values.items():
+                if value is not None:
+                    _into(row, column, value, rules[column])
+
+    def columns(self) -> list[str]:
+        """The columns beside the key that change in any row, in the order of the table."""
+        changed = {column for row in self.changed.values() for column, value in row.items() if value is not None}
+        return [column for column in self.table.rules if column in changed]
+
+    def rows(self, columns: Sequence[str]) -> list[Row]:
+        """One row a key: the key, and these columns."""
+        rules = self.table.rules
+        empty = [(column, 0 if rules[column] is Rule.SUM else None) for column in columns]
+        return [(*key, *[row.get(column, absent) for column, absent in empty]) for key, row in self.changed.items()]
+
+
+def _into(row: dict[str, Any], column: str, value: Any, rule: Rule) -> None:
+    old = row.get(column)
+    if old is None or rule is Rule.LAST:
+        row[column] = value
+    elif rule is Rule.SUM:
+        row[column] = old + value

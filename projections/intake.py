@@ -1,0 +1,181 @@
+"""Records as Kafka has them → one batch of changes: decoded, judged by the claim that stands, turned into rows."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from projections.batch import Batch
+from projections.body import encoded
+from projections.place import Place
+from projections.rows import UNREADABLE, apply, record_event, record_unreadable
+from schemas import events as e
+from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, UnknownSchema
+from schemas.message import Cause, Event
+from schemas.partition import PartitionClaimed, PartitionRestored
+from workflow.validity import Claim
+
+
+class Raw(NamedTuple):
+    """One record of `workflow.events`."""
+
+    partition: int
+    offset: int
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a partition is read: the next offset, the claim that stands there, the name of the log."""
+
+    next_offset: int = 0
+    claim: Claim = field(default_factory=Claim)
+    log: int | None = None
+
+
+class Unreadable(Exception):
+    """A record that an owner may have written and that cannot be read: nothing behind it could be judged."""
+
+
+class RecordsMissing(Exception):
+    """The log has lost records that were not read yet: no table made from the rest would be true."""
+
+    def __init__(self, partition: int, wanted: int, found: int) -> None:
+        super().__init__(
+            f"partition {partition} goes on at offset {found}, but {wanted} is the next to read: records of "
+            "workflow.events are gone. The topic must keep everything (retention.ms=-1, cleanup.policy=delete). "
+            "Restore it from an archive, then remove the database file: it is built anew."
+        )
+
+
+#: (run ids) → the newest incarnation of each that is in the database.
+Lookup = Callable[[Collection[str]], dict[str, int]]
+
+_ENDINGS = (e.RunSucceeded, e.RunFailed, e.RunCancelled, e.RunRefused)
+
+
+class Intake:
+    """Where each partition stands, and which run each id means now."""
+
+    def __init__(self, positions: dict[int, Position], open_runs: dict[str, int], lookup: Lookup) -> None:
+        self.positions = positions
+        self.decoder = Decoder()
+        self._open = open_runs
+        self._past: dict[str, int] = {}
+        self._lookup = lookup
+
+    def offset(self, partition: int) -> int:
+        """The next offset to read."""
+        position = self.positions.get(partition)
+        return 0 if position is None else position.next_offset
+
+    def take(self, records: Collection[Raw]) -> Batch:
+        """The batch that these records make. Raises UnknownSchema before anything has changed."""
+        decoded = [(raw, self._decode(raw)) for raw in records]
+        self._look_up_past(event for _, event in decoded)
+        batch = Batch()
+        for raw, said in decoded:
+            if self._is_next(raw):
+                batch.records += 1
+                self._record(batch, raw, said)
+        self._write_positions(batch, {raw.partition for raw in records})
+        return batch
+
+    def identity(self, raw: Raw) -> tuple[Any, ...]:
+        """(kind, epoch, owner, n): what tells a record from every other that could stand at its place."""
+        said = self._decode(raw)
+        if said is None:
+            return (UNREADABLE, None, None, None)
+        event = said if isinstance(said, Event) else _envelope(raw, said)
+        return (_kind(said), event.epoch, event.owner, event.n)
+
+    def _decode(self, raw: Raw) -> Any:
+        value = raw.value
+        if value is None or not value.startswith(MARKER):
+            return None  # no owner writes such a record
+        try:
+            return self.decoder.decode(value)
+        except UnknownSchema:
+            raise
+        except Undecodable as error:
+            raise Unreadable(_where(raw, f"cannot be read: {error}")) from error
+
+    def _look_up_past(self, events: Iterable[Any]) -> None:
+        """What is said of a run that ended belongs to the newest one of that id: asked for where it is not open."""
+        unknown = {event.run_id for event in events if isinstance(event, Event) and event.run_id not in self._open}
+        unknown.discard("")
+        self._past = self._lookup(unknown) if unknown else {}
+
+    def _is_next(self, raw: Raw) -> bool:
+        position = self.positions.setdefault(raw.partition, Position())
+        if raw.offset > position.next_offset:
+            raise RecordsMissing(raw.partition, position.next_offset, raw.offset)
+        if raw.offset < position.next_offset:
+            return False
+        position.next_offset += 1
+        return True
+
+    def _record(self, batch: Batch, raw: Raw, said: Any) -> None:
+        if said is None:
+            return record_unreadable(batch, raw.partition, raw.offset, _kept(raw.value))
+        event = said if isinstance(said, Event) else _envelope(raw, said)
+        valid = self.positions[raw.partition].claim.admits(event)
+        if valid:
+            self._follow(raw.partition, event)
+        place = Place(raw.partition, raw.offset, event.run_id, self._incarnation(event.run_id))
+        record_event(batch, place, event, _kind(said), valid, said)
+        if valid:
+            apply(batch, place, event)
+
+    def _follow(self, partition: int, event: Event) -> None:
+        """Remember which run an id means from here on, and whose log this is."""
+        if isinstance(event, e.RunAccepted | e.RunStarted):
+            self._open[event.run_id] = event.incarnation
+        elif isinstance(event, _ENDINGS):
+            self._past[event.run_id] = self._open.pop(event.run_id, self._past.get(event.run_id, 0))
+        elif isinstance(event, PartitionClaimed | PartitionRestored):
+            self.positions[partition].log = event.log
+
+    def _incarnation(self, run_id: str) -> int:
+        """Of the run that the id means now; 0 where none ever started."""
+        found = self._open.get(run_id)
+        return self._past.get(run_id, 0) if found is None else found
+
+    def _write_positions(self, batch: Batch, partitions: Iterable[int]) -> None:
+        for number in partitions:
+            position = self.positions[number]
+            claim = position.claim
+            batch.positions.merge(
+                (number,),
+                next_offset=position.next_offset,
+                log=position.log,
+                epoch=claim.epoch,
+                owner=claim.owner,
+                n=claim.n,
+            )
+
+
+def _kind(said: Any) -> str:
+    return said.kind.rpartition(".")[2] if isinstance(said, UnknownRecord) else str(said.__class__.__name__)
+
+
+def _envelope(raw: Raw, said: Any) -> Event:
+    """What every event carries, of a kind that this version does not know; it counts for the claim and nothing else."""
+    values = said.values if isinstance(said, UnknownRecord) else {}
+    try:
+        cause = Cause(**values["cause"])
+        return Event(**{name: values[name] for name in ("run_id", "seq", "epoch", "owner", "n", "time")}, cause=cause)
+    except (KeyError, TypeError) as error:
+        raise Unreadable(_where(raw, f"is no event: {_kind(said)} has no envelope ({error})")) from error
+
+
+def _where(raw: Raw, problem: str) -> str:
+    return (
+        f"The record of workflow.events at partition {raw.partition}, offset {raw.offset} {problem}. Nobody else may "
+        "write to this topic; if a newer version of Millrace did, upgrade the projector."
+    )
+
+
+def _kept(value: bytes | None) -> str:
+    return orjson.dumps(None if value is None else encoded(value)).decode()

@@ -1,0 +1,17 @@
+"""Where an event stands, and whose it is."""
+
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """A record's partition and offset, and the run that it is about: an id, and which of the runs that had it."""
+
+    partition: int
+    offset: int
+    run_id: str
+    incarnation: int
+
+    @property
+    def run(self) -> tuple[str, int]:
+        """The key of the run's row."""
+        return self.run_id, self.incarnation

@@ -1,0 +1,199 @@
+"""Events of steps → rows of steps, attempts and model calls."""
+
+from collections.abc import Callable
+from typing import Any
+
+from projections.batch import Batch
+from projections.body import document
+from projections.place import Place
+from projections.times import timestamp
+from schemas import events as e
+from schemas.message import Event, ModelCall
+
+
+def _scheduled(batch: Batch, place: Place, event: e.StepScheduled) -> None:
+    when = timestamp(event.time)
+    worker, target = event.worker or None, event.target or None
+    batch.runs.merge(place.run, attempts=1)
+    batch.steps.merge(
+        (*place.run, event.path),
+        step=event.step,
+        kind=event.kind,
+        status="scheduled",
+        attempts=event.attempt,
+        tries=event.tries,
+        worker=worker,
+        target=target,
+        queue=event.queue or None,
+        scheduled_at=when,
+    )
+    batch.attempts.merge(
+        (*place.run, event.path, event.attempt), worker=worker, target=target, tries=event.tries, scheduled_at=when
+    )
+
+
+def _succeeded(batch: Batch, place: Place, event: e.StepSucceeded) -> None:
+    when = timestamp(event.time)
+    started, ended = timestamp(event.started), timestamp(event.ended)
+    batch.steps.merge(
+        (*place.run, event.path),
+        step=_id_of(event.path),
+        kind=event.kind or None,
+        status="succeeded",
+        worker=event.worker or None,
+        scheduled_at=when,
+        started_at=started or when,
+        last_ended_at=ended or when,
+        output=document(event.output),
+        output_ref=event.output_ref or None,
+    )
+    if event.attempt:
+        batch.attempts.merge(
+            (*place.run, event.path, event.attempt),
+            worker=event.worker or None,
+            ending="succeeded",
+            started_at=started,
+            ended_at=ended or when,
+        )
+    _called(batch, place, event, event.calls, ignored=False)
+
+
+def _failed(batch: Batch, place: Place, event: e.StepFailed) -> None:
+    when = timestamp(event.time)
+    started, ended = timestamp(event.started), timestamp(event.ended)
+    batch.steps.merge(
+        (*place.run, event.path),
+        step=_id_of(event.path),
+        status="failed" if event.retry_at is None else "retrying",
+        worker=event.worker or None,
+        scheduled_at=when,
+        started_at=started,
+        last_ended_at=ended or when,
+        last_error_class=event.error_class,
+        last_error_message=event.message,
+    )
+    if event.attempt:
+        batch.attempts.merge(
+            (*place.run, event.path, event.attempt),
+            worker=event.worker or None,
+            ending="failed",
+            started_at=started,
+            ended_at=ended or when,
+            retry_at=timestamp(event.retry_at),
+            error_class=event.error_class,
+            error_message=event.message,
+            error_detail=document(event.detail),
+        )
+    _called(batch, place, event, event.calls, ignored=False)
+
+
+def _released(batch: Batch, place: Place, event: e.StepReleased) -> None:
+    batch.steps.merge((*place.run, event.path), status="retrying", scheduled_at=timestamp(event.time))
+    batch.attempts.merge(
+        (*place.run, event.path, event.attempt),
+        worker=event.worker or None,
+        ending="released",
+        ended_at=timestamp(event.time),
+        retry_at=timestamp(event.retry_at),
+        error_message=event.reason or None,
+    )
+
+
+def _waiting(batch: Batch, place: Place, event: e.StepWaiting) -> None:
+    when = timestamp(event.time)
+    batch.steps.merge(
+        (*place.run, event.path),
+        step=event.step,
+        kind="wait",
+        status="waiting",
+        scheduled_at=when,
+        started_at=when,
+        waits_until=timestamp(event.until),
+    )
+
+
+def _opened(batch: Batch, place: Place, event: e.StepOpened) -> None:
+    when = timestamp(event.time)
+    batch.steps.merge(
+        (*place.run, event.path),
+        step=event.step,
+        kind=None if event.kind == "on_error" else event.kind,
+        status="running",
+        scheduled_at=when,
+        started_at=when,
+    )
+
+
+def _skipped(batch: Batch, place: Place, event: e.StepSkipped) -> None:
+    when = timestamp(event.time)
+    batch.steps.merge(
+        (*place.run, event.path), step=event.step, status="skipped", scheduled_at=when, last_ended_at=when
+    )
+
+
+def _cancelled(batch: Batch, place: Place, event: e.StepCancelled) -> None:
+    when = timestamp(event.time)
+    batch.steps.merge(
+        (*place.run, event.path), step=_id_of(event.path), status="cancelled", scheduled_at=when, last_ended_at=when
+    )
+    if event.attempt:
+        batch.attempts.merge(
+            (*place.run, event.path, event.attempt),
+            ending="cancelled",
+            ended_at=when,
+            error_message=event.reason or None,
+        )
+
+
+def _ignored(batch: Batch, place: Place, event: e.OutcomeIgnored) -> None:
+    """The run does not change, but what was spent was spent."""
+    _called(batch, place, event, event.calls, ignored=True)
+
+
+def _called(
+    batch: Batch,
+    place: Place,
+    event: e.StepSucceeded | e.StepFailed | e.OutcomeIgnored,
+    calls: list[ModelCall],
+    ignored: bool,
+) -> None:
+    for number, call in enumerate(calls, 1):
+        batch.model_calls.merge(
+            (*place.run, event.path, event.attempt, event.worker, number),
+            provider=call.provider,
+            model=call.model,
+            response_model=call.response_model or None,
+            input_tokens=call.input_tokens,
+            output_tokens=call.output_tokens,
+            cache_read_tokens=call.cache_read_tokens,
+            cache_write_tokens=call.cache_write_tokens,
+            thinking_tokens=call.thinking_tokens,
+            cost_nanousd=call.cost,
+            happened_at=timestamp(event.time),
+            started_at=timestamp(call.started),
+            first_token_at=timestamp(call.first_token),
+            ended_at=timestamp(call.ended),
+            stop=call.stop or None,
+            request_id=call.request_id or None,
+            error_class=call.error_class,
+            ignored=ignored,
+            raw=document(call.raw),
+        )
+
+
+def _id_of(path: str) -> str:
+    """The id of the step at a path: `refine[3]/draft` → `draft`."""
+    return path.rpartition("/")[2].partition("[")[0]
+
+
+CHANGES: dict[type[Event], Callable[[Batch, Place, Any], None]] = {
+    e.StepScheduled: _scheduled,
+    e.StepSucceeded: _succeeded,
+    e.StepFailed: _failed,
+    e.StepReleased: _released,
+    e.StepWaiting: _waiting,
+    e.StepOpened: _opened,
+    e.StepSkipped: _skipped,
+    e.StepCancelled: _cancelled,
+    e.OutcomeIgnored: _ignored,
+}
