@@ -49,6 +49,10 @@ def host_of(arguments: bytes) -> str:
 def _url(written: Any) -> str:
     if not isinstance(written, str) or not written.startswith(("http://", "https://")):
         raise _invalid(f"`url` must be a text that begins with http:// or https://, and is {written!r}")
+    try:
+        urlsplit(written)
+    except ValueError as error:
+        raise _invalid(f"`url` is {written!r}: {error}") from error
     return written
 
 

@@ -1,0 +1,56 @@
+"""The script of scripted models: mistakes in it are found when it is read."""
+
+from pathlib import Path
+
+import pytest
+
+from steps.executor import Executor
+from steps.providers.replies import RepliesInvalid, load_rules
+from steps.settings import StepSettings
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_no_file_no_rules() -> None:
+    assert load_rules(None) == []
+
+
+def test_the_example_is_valid() -> None:
+    assert load_rules(EXAMPLES / "replies.yaml")
+
+
+def test_json_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "replies.json"
+    path.write_text('[{"match": {"prompt": "x"}, "reply": {"a": [1]}, "times": 1}]', encoding="utf-8")
+    [rule] = load_rules(path)
+    assert (rule.reply, rule.left) == ({"a": [1]}, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("just text", "must be a list of rules"),
+        ("- text", "rule 1: must be a mapping"),
+        ("- {reply: a}\n- {replay: b}", "rule 2: unknown key 'replay'; the keys are delay, error, match"),
+        ("- {match: {modle: x}, reply: a}", "rule 1: match: unknown key 'modle'; the keys are model, prompt"),
+        ("- {reply: a, usage: {tokens: 1}}", "rule 1: usage: unknown key 'tokens'"),
+        ("- {delay: 1}", "rule 1: give either `reply` or `error`"),
+        ("- {reply: a, error: fatal}", "rule 1: give either `reply` or `error`"),
+        ("- {error: broken}", "rule 1: no error class 'broken'; they are refused, malformed, rate_limited"),
+        ("- {match: {prompt: {regex: '('}}, reply: a}", "rule 1: `regex` is not a regular expression"),
+        ("- {match: {prompt: [a]}, reply: a}", "rule 1: `prompt` must be a text or {regex: …}"),
+        ("- {reply: [", "can't be read"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, written: str, reason: str) -> None:
+    path = tmp_path / "replies.yaml"
+    path.write_text(written, encoding="utf-8")
+    with pytest.raises(RepliesInvalid) as mistake:
+        load_rules(path)
+    assert str(mistake.value).startswith(f"{path}: ")
+    assert reason in str(mistake.value)
+
+
+def test_a_missing_file_is_a_mistake_of_the_settings(tmp_path: Path) -> None:
+    with pytest.raises(RepliesInvalid, match="can't be read"):
+        Executor(StepSettings(models="scripted", replies=tmp_path / "none.yaml"))
