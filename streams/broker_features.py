@@ -7,7 +7,8 @@ from typing import Any
 
 API_VERSIONS = 18
 _REQUEST = struct.pack(">hhih8s", API_VERSIONS, 0, 1, 8, b"millrace")
-_NOT_YET = {"CoordinatorNotAvailableError", "GroupLoadInProgressError", "NotCoordinatorForGroupError"}
+#: The coordinator is loading, isn't there yet, or is another one: error codes of a broker that has just started.
+_NOT_YET = {14, 15, 16}
 
 
 class BrokerUnreachable(ConnectionError):
@@ -58,13 +59,12 @@ async def idempotence_available(bootstrap: str, auth: Mapping[str, Any] | None =
 
 
 async def _draws_producer_id(client: Any) -> bool:
-    from aiokafka.errors import for_code
     from aiokafka.protocol.transaction import InitProducerIdRequest
 
     while True:
         response = await client.send(client.get_random_node(), InitProducerIdRequest(None, 60_000))
         if response.error_code == 0:
             return True
-        if for_code(response.error_code).__name__ not in _NOT_YET:
+        if response.error_code not in _NOT_YET:
             return False
         await asyncio.sleep(0.1)  # a broker that has just started may not have its block of ids yet

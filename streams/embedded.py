@@ -61,7 +61,8 @@ class EmbeddedBroker:
     async def start(self) -> str:
         """Start it and wait until it answers; the bootstrap address."""
         program = self._program or broker_program()
-        for attempt in range(1, PORTS_TRIED + 1):
+        tries = 1 if self._port is not None else PORTS_TRIED
+        while True:
             port = _free_port() if self._port is None else _claimed(self._port)
             await self._spawn(program, port)
             if await self._came_up(port):
@@ -69,10 +70,10 @@ class EmbeddedBroker:
                 return self.bootstrap
             reason = self._last_words()
             await self.stop()
+            tries -= 1
             # Between finding a port free and listening on it another process may have taken it.
-            if self._port is not None or "AddrInUse" not in reason or attempt == PORTS_TRIED:
+            if not tries or "AddrInUse" not in reason:
                 raise EmbeddedBrokerFailed(_not_up(program, port, reason))
-        raise AssertionError("the last attempt returns or raises")
 
     async def stop(self) -> None:
         """End it, and everything it held; nothing happens when it isn't running."""
@@ -127,10 +128,10 @@ class EmbeddedBroker:
         return False
 
     def _last_words(self) -> str:
-        if self._output is None:
-            return ""
-        self._output.seek(0)
-        lines = self._output.read().decode(errors="replace").strip().splitlines()
+        output = self._output
+        assert output is not None, "called between start and stop"
+        output.seek(0)
+        lines = output.read().decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-8:])
 
 

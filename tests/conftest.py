@@ -1,5 +1,6 @@
 """What tests of several packages need: a Kafka broker of each kind, and topics that no other test uses."""
 
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -44,3 +45,9 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 def topic_prefix() -> str:
     """A prefix that gives a test topics of its own on a broker that it shares."""
     return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture
+def unmeasured() -> dict[str, str]:
+    """An environment for processes whose speed is tested: a run that measures coverage would slow them down."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

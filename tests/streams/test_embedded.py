@@ -105,3 +105,8 @@ def test_a_missing_package_or_program_is_named_with_the_remedy(monkeypatch: pyte
     monkeypatch.setattr(embedded, "find_spec", lambda _: None)
     with pytest.raises(EmbeddedBrokerFailed, match=r"isn't installed.*scripts/kafka start"):
         broker_program()
+
+
+async def test_a_port_of_ones_own_choice_is_taken(unused_tcp_port: int) -> None:
+    async with EmbeddedBroker(port=unused_tcp_port) as bootstrap:
+        assert bootstrap == f"127.0.0.1:{unused_tcp_port}"
