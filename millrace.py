@@ -30,7 +30,9 @@ class Retry(Exception):
 
     def __init__(self, message: str, after: "float | None" = None) -> None:
         super().__init__(message)
-        self.after = after
+        self.after = None if after is None else float(after)
+        if self.after is not None and not 0 <= self.after < float("inf"):
+            raise ValueError(f"millrace.Retry(after=…) is a number of seconds, and was {after!r}")
 
 
 class Context:

@@ -1,5 +1,6 @@
 """Reads how long a server asks to be left alone."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,9 +26,10 @@ def _wait(written: str | None, now: float) -> float | None:
 
 def _number(written: str | None) -> float | None:
     try:
-        return float(written or "")
+        number = float(written or "")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _until(written: str, now: float) -> float | None:

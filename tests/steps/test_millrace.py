@@ -98,5 +98,11 @@ def test_context_and_retry_show_what_they_hold() -> None:
     assert str(millrace.Retry("later")) == "later"
 
 
+def test_a_wait_is_a_number_of_seconds() -> None:
+    for after in (-1, float("nan"), float("inf"), "soon"):
+        with pytest.raises(ValueError):
+            millrace.Retry("later", after=after)  # type: ignore[arg-type]
+
+
 def test_the_public_names_are_these() -> None:
     assert millrace.__all__ == ["Context", "Retry", "Tool", "context", "tool"]

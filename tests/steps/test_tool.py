@@ -149,7 +149,7 @@ async def test_the_deadline_is_the_nearer_of_timeout_and_the_steps_own(call: Run
     ("target", "reason"),
     [
         ("sample_tools.unmarked", "`sample_tools.unmarked` is not a tool: put `@tool`"),
-        ("sample_tools.nowhere", "`sample_tools` has no `nowhere`; its tools are: big, block, cancel_itself"),
+        ("sample_tools.nowhere", "`sample_tools` has no `nowhere`; its tools are: betray, big, block"),
         ("os.system", f"there is no module `os` where tools are looked for: {TOOLBOX}"),
         ("echo", "`echo` names no tool: write `module.function`"),
         ("broken_tools.x", "importing `broken_tools` failed in"),

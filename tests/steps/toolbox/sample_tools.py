@@ -193,5 +193,16 @@ def spawn(seconds):
     subprocess.Popen(["sleep", str(seconds)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@tool
+def tell(token):
+    print(f"it is {token}!")
+    return {"length": len(token), "token": token}
+
+
+@tool
+def betray(token):
+    raise ValueError(f"the token is {token}")
+
+
 def unmarked():
     return "must not run"
