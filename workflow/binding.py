@@ -45,7 +45,7 @@ class Bindings:
         self.source = source
         self.paths: tuple[Path, ...] = tuple(dict.fromkeys(read.path for read, _ in reads))
         self._reads = [(name, read.path, _bring(read)) for read, name in reads]
-        self._iterated = {name for name in iterated}
+        self._iterated = frozenset(iterated)
 
     def values(self, lookup: Lookup) -> dict[str, Json]:
         values: dict[str, Json] = {}
@@ -59,12 +59,12 @@ class Bindings:
             values[name] = value
         if large:
             measure(large, self.source)
-        for name in self._iterated:
-            self._must_be_list(name, values.get(name))
+        for name in self._iterated & values.keys():
+            self._must_be_list(name, values[name])
         return values
 
     def _must_be_list(self, name: str, value: Json) -> None:
-        if value is not None and not isinstance(value, list):
+        if not isinstance(value, list):
             path = next(spelled(path) for variable, path, _ in self._reads if variable == name)
             hint = f"; write keys({path}) or items({path})" if isinstance(value, dict) else ""
             raise ExpressionFailed(f"`{path}` is no list to go through{hint}", self.source)
@@ -88,18 +88,19 @@ def _bring(read: Read) -> Coerce:
     if read.use == "or_null":
         return lambda value: None if value is ABSENT else value
     if read.use == "tail":
-        return _tail(read.path[read.prefix :])
+        return _tail(read.path[read.prefix :], coercion(read.type))
     if read.type.kind == "timestamp":
         return lambda value: value if value is ABSENT or value is None else _instant(value)
     return coercion(read.type) or (lambda value: value)
 
 
-def _tail(names: Path) -> Coerce:
+def _tail(names: Path, coerce: Coerce | None) -> Coerce:
     """Wraps the value into the mappings of an optional chain; absent, the chain ends in nothing."""
 
     def wrap(value: Json) -> Json:
         if value is ABSENT:
             return {}
+        value = value if coerce is None else coerce(value)
         for name in reversed(names):
             value = {name: value}
         return value

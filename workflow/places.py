@@ -29,6 +29,7 @@ def _flow_offset(scalar: Scalar, offset: int) -> int:
 
 
 def _skip_character(raw: str, at: int, character: str, style: str) -> int:
+    at = _skip_blank_line_end(raw, at, character)
     if style == '"' and raw[at : at + 2] == "\\\n":
         at = _skip_blanks(raw, at + 1)
     if style == '"' and raw[at : at + 1] == "\\":

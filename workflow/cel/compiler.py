@@ -15,7 +15,7 @@ from workflow.cel.paths import Issue, static_path, suggestion
 from workflow.cel.scope import Path, Scope
 from workflow.cel.tokens import CelSyntaxError
 from workflow.functions import FUNCTIONS
-from workflow.types import DYN, Type
+from workflow.types import DYN, MAP, Type
 
 Cost = Callable[[Mapping[str, Any]], bool]
 
@@ -23,6 +23,7 @@ _KNOWN_FUNCTIONS = (
     "size contains startsWith endsWith matches string int double bool timestamp duration has all exists "
     "exists_one map filter join split replace trim substring lowerAscii upperAscii indexOf format orValue"
 ).split()
+_EVERY_FUNCTION = {*_KNOWN_FUNCTIONS, *(name for name in FUNCTIONS if name[0] != "_")}
 
 
 @dataclass
@@ -75,13 +76,15 @@ def _compile(source: str, edits: Sequence[Edit], compiled: Compiled) -> None:
         compiled.issues.append(Issue("type", message, "end it with `.orValue(…)`", len(source.rstrip()) - 1))
         return
     text, back = rewrite(source, edits)
-    variables = tuple(
-        (name, "bool" if read.use == "has" else signature(read.type)) for read, name in compiled.reads.items()
-    )
+    variables = tuple((name, _signature(read)) for read, name in compiled.reads.items())
     try:
         compiled.program = _program(text, variables)
     except CelRefused as refused:
         compiled.issues += [_cel_issue(*error, text, back, len(source)) for error in refused.errors]
+
+
+def _signature(read: Read) -> str:
+    return {"has": "bool", "tail": signature(MAP), "or_null": "dyn"}.get(read.use) or signature(read.type)
 
 
 @lru_cache(maxsize=4096)
@@ -111,14 +114,28 @@ def rewrite(source: str, edits: Sequence[Edit]) -> tuple[str, Callable[[int], in
 def _cel_issue(line: int, column: int, message: str, text: str, back: Callable[[int], int], end: int) -> Issue:
     lines = text.split("\n")
     offset = sum(len(each) + 1 for each in lines[: line - 1]) + column - 1 if line > 0 else 0
-    return Issue("type", message, _cel_remedy(message), min(back(max(offset, 0)), end))
+    return Issue("type", _cel_message(message), _cel_remedy(message), min(back(max(offset, 0)), end))
+
+
+def _cel_message(message: str) -> str:
+    name = _unknown_function(message)
+    return f"`{name}` can't be called like this" if name in _EVERY_FUNCTION else message
+
+
+def _unknown_function(message: str) -> str:
+    return message.split("`")[1] if message.startswith("there is no function `") else ""
 
 
 def _cel_remedy(message: str) -> str:
     if "int" in message and "double" in message:
         return "write double(…) around the integer"
-    if message.startswith("there is no function"):
-        return suggestion(message.split("`")[1], [*_KNOWN_FUNCTIONS, *(name for name in FUNCTIONS if name[0] != "_")])
+    name = _unknown_function(message)
+    if name in FUNCTIONS:
+        return f"write {FUNCTIONS[name].use}"
+    if name in _EVERY_FUNCTION:
+        return "mind what it is called on, and with how many arguments"
+    if name:
+        return suggestion(name, _EVERY_FUNCTION)
     if "recursion depth" in message:
         return "split it into several steps"
     return "compare and combine values of one type; convert with string(…), int(…) or double(…)"

@@ -111,7 +111,7 @@ class _Walk:
         if path.optional_at is None:
             self.edit(path.start, path.end, self.variable(Read(path.path, "value", kind)))
             return kind
-        prefix = Read(path.path, "tail", MAP, path.optional_at)
+        prefix = Read(path.path, "tail", kind, path.optional_at)
         self.edit(path.start, path.prefix_end, self.variable(prefix))
         return optional_of(kind)
 
