@@ -7,7 +7,7 @@ from typing import Any
 from console.settings import Settings
 from schemas import events as e
 from schemas import partition as p
-from schemas.codec import Undecodable, UnknownRecord, decode
+from schemas.codec import Undecodable, decode
 from schemas.message import Event
 from schemas.topics import EVENTS
 from workflow.validity import Claim
@@ -28,8 +28,7 @@ class Reporter:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=FETCH_WAIT
         )
-        self._claims: dict[int, Claim] = {}
-        self._begun: dict[str, int] = {}
+        self._teller = Teller()
         self._task: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
         """Set once each partition has an owner."""
@@ -61,18 +60,31 @@ class Reporter:
         while True:
             for source, records in (await self._consumer.getmany(timeout_ms=1000)).items():
                 for record in records:
-                    self._read(source.partition, record.value)
+                    if (line := self._teller.tell(source.partition, record.value)) is not None:
+                        self._say(line)
+            if self._teller.owned == self._partitions:
+                self.ready.set()
 
-    def _read(self, partition: int, value: bytes | None) -> None:
+
+class Teller:
+    """Turns the records of all partitions into lines; most of them into none."""
+
+    def __init__(self) -> None:
+        self._claims: dict[int, Claim] = {}
+        self._begun: dict[str, int] = {}
+
+    @property
+    def owned(self) -> int:
+        """How many partitions have an owner."""
+        return len(self._claims)
+
+    def tell(self, partition: int, value: bytes | None) -> str | None:
+        """The line for a record, which must be the next of its partition."""
         try:
             event = decode(value or b"")
         except Undecodable:
-            return
-        if not isinstance(event, UnknownRecord) and isinstance(event, Event) and self._valid(partition, event):
-            if (line := self._line(event)) is not None:
-                self._say(line)
-            if not self.ready.is_set() and len(self._claims) == self._partitions:
-                self.ready.set()
+            return None
+        return self._line(event) if isinstance(event, Event) and self._valid(partition, event) else None
 
     def _valid(self, partition: int, event: Event) -> bool:
         """By the rule of all readers. Nobody wrote the broker but those that dev started, so the first claim stands."""
