@@ -2,12 +2,14 @@
 
 Of a file such as this:
 
-    - match: {model: "claude-*", prompt: ticket}    # a glob; text that occurs, or {regex: …}. Without `match`: always
+    - match: {model: "claude-*", prompt: ticket}    # a glob, and text that occurs. Without `match`: always
       reply: It is a refund.                        # or a mapping, for a structured answer
       usage: {input_tokens: 120, output_tokens: 8}  # estimated from the lengths where it isn't given
       delay: 0.2                                    # seconds
     - error: overloaded                             # instead of a reply; with `message`, `retry_after` (seconds)
       times: 2                                      # how often the rule answers before it is passed over
+    - match: {prompt: {regex: "greet (?P<who>[A-Z]\\w*)"}}
+      reply: Hello, {who}!                          # what the named groups of the expression found
 """
 
 import re
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from steps.failure import ErrorClass
 
@@ -31,7 +35,7 @@ class RepliesInvalid(ValueError):
 @dataclass(slots=True)
 class Rule:
     model: str
-    prompt: Callable[[str], bool]
+    prompt: Callable[[str], dict[str, str] | None]  # what it found; None where it doesn't fit
     reply: Any
     usage: dict[str, int]
     delay: float
@@ -42,12 +46,21 @@ class Rule:
     stop: str
 
     def fits(self, model: str, text: str) -> bool:
-        return self.left != 0 and fnmatchcase(model, self.model) and self.prompt(text)
+        return self.left != 0 and fnmatchcase(model, self.model) and self.prompt(text) is not None
 
     def use(self) -> "Rule":
         if self.left is not None:
             self.left -= 1
         return self
+
+    def answer(self, text: str) -> str:
+        """The reply, with what the named groups found in the prompt."""
+        if not isinstance(self.reply, str):
+            return orjson.dumps(self.reply).decode()
+        reply = self.reply
+        for name, found in (self.prompt(text) or {}).items():
+            reply = reply.replace(f"{{{name}}}", found)
+        return reply
 
 
 def load_rules(path: Path | None) -> list[Rule]:
@@ -93,16 +106,16 @@ def _check_keys(written: Any, allowed: set[str], place: str) -> None:
         raise RepliesInvalid(f"{place}: unknown key {unknown[0]!r}; the keys are {', '.join(sorted(allowed))}")
 
 
-def _condition(written: Any, place: str) -> Callable[[str], bool]:
+def _condition(written: Any, place: str) -> Callable[[str], dict[str, str] | None]:
     if isinstance(written, str):
-        return lambda text: written in text
+        return lambda text: {} if written in text else None
     if not (isinstance(written, dict) and set(written) == {"regex"}):
         raise RepliesInvalid(f"{place}: `prompt` must be a text or {{regex: …}}")
     try:
         pattern = re.compile(written["regex"], re.DOTALL)
     except (re.error, TypeError) as error:
         raise RepliesInvalid(f"{place}: `regex` is not a regular expression: {error}") from error
-    return lambda text: pattern.search(text) is not None
+    return lambda text: None if (match := pattern.search(text)) is None else match.groupdict(default="")
 
 
 def _error_class(written: Any, place: str) -> ErrorClass:

@@ -31,8 +31,7 @@ class ScriptedProvider:
             await asyncio.sleep(rule.delay)
         if rule.error is not None:
             return _failure(rule, rule.error, prompt, request_id)
-        text = rule.reply if isinstance(rule.reply, str) else orjson.dumps(rule.reply).decode()
-        return _completion(prompt, text, rule.usage, rule.stop, request_id)
+        return _completion(prompt, rule.answer(last), rule.usage, rule.stop, request_id)
 
     async def close(self) -> None:
         """Holds nothing open."""

@@ -258,7 +258,7 @@ async def test_without_a_timeout_of_its_own_a_request_has_the_settings(server: S
     executor = Executor(StepSettings(http_timeout=0.1))
     started = time.monotonic()
     assert (await fetch(executor, server, "hang", timeout=None)).error_class == "timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
     await executor.close()
 
 

@@ -133,6 +133,11 @@ async def test_rules_answer_by_model_and_prompt_in_their_order(tmp_path: Path) -
     assert text(await ask(executor, prompt="else")) == "anything else"
 
 
+async def test_a_reply_holds_what_the_groups_found(tmp_path: Path) -> None:
+    rule = "- {match: {prompt: {regex: 'greet (?P<who>[A-Z]+)(?P<rest>x)?'}}, reply: 'Hello, {who}{rest}{more}'}"
+    assert text(await ask(scripted(tmp_path, rule), prompt="please greet ADA")) == "Hello, ADA{more}"
+
+
 async def test_a_rule_may_be_used_up(tmp_path: Path) -> None:
     executor = scripted(
         tmp_path, "- {error: overloaded, message: too much, retry_after: 1.5, times: 2}\n- {reply: at last, stop: max}"
@@ -169,7 +174,7 @@ async def test_a_slow_model_is_cut_off(tmp_path: Path) -> None:
     outcome = await ask(executor, prompt="x", timeout=100_000)
     assert (outcome.error_class, outcome.calls[0].error_class) == ("timeout", "timeout")
     assert "did not answer within 0.1 s" in outcome.message
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 async def test_without_a_timeout_of_its_own_a_call_has_the_settings(tmp_path: Path) -> None:
@@ -182,9 +187,9 @@ async def test_calls_to_one_provider_are_bounded_and_wait_without_having_begun(t
     executor = scripted(tmp_path, "- {reply: ok, delay: 0.1}", calls_per_provider=2)
     await ask(scripted(), prompt="warm")
     started = time.monotonic()
-    outcomes = await asyncio.gather(*(ask(executor, prompt="x", timeout=150_000) for _ in range(6)))
+    outcomes = await asyncio.gather(*(ask(executor, prompt="x", timeout=250_000) for _ in range(6)))
     assert [outcome.status for outcome in outcomes] == ["succeeded"] * 6
-    assert 0.3 <= time.monotonic() - started < 1.0
+    assert time.monotonic() - started >= 0.3  # longer than the timeout of one
     assert max(outcome.started for outcome in outcomes) - min(outcome.started for outcome in outcomes) >= 190_000
 
 

