@@ -5,7 +5,14 @@ import sys
 from typing import Any, Literal
 
 #: Libraries that talk more than an operator wants to hear.
-_QUIET = {"aiokafka": "error", "faust": "warning", "mode": "error", "httpx2": "warning", "httpcore2": "warning"}
+_QUIET = {
+    "aiokafka": "error",
+    "faust": "warning",
+    "mode": "error",
+    "streams.transport": "warning",
+    "httpx2": "warning",
+    "httpcore2": "warning",
+}
 
 
 def configure(level: str, form: Literal["text", "json"]) -> None:

@@ -91,6 +91,7 @@ class Client:
         self._catalogue = Catalogue(self._decoder)
         self._vocabulary.on_learned = self._catalogue.schema_learned
         self._definitions: _DefinitionLog | None = None
+        self._opening = asyncio.Lock()
         self._open = AsyncExitStack()
         self.partitions = 0
         """How many partitions commands, outcomes and events have."""
@@ -131,13 +132,15 @@ class Client:
         return await publish(await self._definition_log(), draft, aliases)
 
     async def _definition_log(self) -> _DefinitionLog:
-        if self._definitions is None:
-            await self._vocabulary.read_to_end()
-            topic = self._prefix + DEFINITIONS.name
-            reader = CompactedReader(self._bootstrap, topic, self._catalogue.take, auth=self._auth)
-            await self._open.enter_async_context(reader)
-            self._definitions = _DefinitionLog(self._catalogue, reader, self._producer, topic)
-        return self._definitions
+        """Opened when it is first needed: who only starts runs needs none."""
+        async with self._opening:
+            if self._definitions is None:
+                await self._vocabulary.read_to_end()
+                topic = self._prefix + DEFINITIONS.name
+                reader = CompactedReader(self._bootstrap, topic, self._catalogue.take, auth=self._auth)
+                await self._open.enter_async_context(reader)
+                self._definitions = _DefinitionLog(self._catalogue, reader, self._producer, topic)
+            return self._definitions
 
     # --- commands
 
