@@ -18,13 +18,11 @@ class Anchors:
         """Whether a known record has not been seen again yet."""
         return bool(self._offsets)
 
-    def start(self, partition: int, first: int, end: int) -> int:
-        """The offset to read from, in a log that holds first … end - 1. Raises StoreStale, RecordsMissing."""
+    def start(self, partition: int, first: int) -> int:
+        """The offset to read from, in a log that begins at `first`. Raises RecordsMissing."""
         wanted = self._intake.offset(partition)
         if first > wanted:
             raise RecordsMissing(partition, wanted, first)
-        if wanted > end:
-            raise self._stale(f"partition {partition} was read up to offset {wanted}, but the log ends at {end}")
         if first == wanted:
             return wanted
         self._offsets[partition] = wanted - 1
@@ -40,6 +38,12 @@ class Anchors:
                 if known != self._intake.identity(raw):
                     raise self._stale(f"another record stands at offset {raw.offset} of partition {raw.partition}")
                 del self._offsets[raw.partition]
+
+    def check_end(self, partition: int, end: int | None) -> None:
+        """The known record must lie before the log's end, as far as that is known. Raises StoreStale."""
+        offset = self._offsets.get(partition)
+        if offset is not None and end is not None and end <= offset:
+            raise self._stale(f"partition {partition} was read up to offset {offset + 1}, but the log ends at {end}")
 
     def _stale(self, found: str) -> StoreStale:
         return StoreStale(self._store.path, f"it was made from another log: {found}")

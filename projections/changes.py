@@ -8,6 +8,9 @@ from typing import Any
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]
 
+#: From so many rows on, writing a column that does not change is cheaper than finding out.
+LARGE = 200
+
 
 class Rule(Enum):
     """How two values of a column become one. None never replaces a value."""
@@ -66,14 +69,23 @@ class Merged:
         row = self.changed.get(key)
         if row is None:
             self.changed[key] = values
-        elif not self.table.once:
-            rules = self.table.rules
-            for column, value in values.items():
-                if value is not None:
-                    _into(row, column, value, rules[column])
+            return
+        if self.table.once:
+            return
+        rules = self.table.rules
+        for column, value in values.items():
+            if value is None:
+                continue
+            rule, old = rules[column], row.get(column)
+            if old is None or rule is Rule.LAST:
+                row[column] = value
+            elif rule is Rule.SUM:
+                row[column] = old + value
 
     def columns(self) -> list[str]:
-        """The columns beside the key that change in any row, in the order of the table."""
+        """The columns beside the key that change, in the order of the table; in a large batch that is any."""
+        if len(self.changed) >= LARGE:
+            return list(self.table.rules)
         changed = {column for row in self.changed.values() for column, value in row.items() if value is not None}
         return [column for column in self.table.rules if column in changed]
 
@@ -82,11 +94,3 @@ class Merged:
         rules = self.table.rules
         empty = [(column, 0 if rules[column] is Rule.SUM else None) for column in columns]
         return [(*key, *[row.get(column, absent) for column, absent in empty]) for key, row in self.changed.items()]
-
-
-def _into(row: dict[str, Any], column: str, value: Any, rule: Rule) -> None:
-    old = row.get(column)
-    if old is None or rule is Rule.LAST:
-        row[column] = value
-    elif rule is Rule.SUM:
-        row[column] = old + value

@@ -59,9 +59,12 @@ class Follower:
 
     async def run(self, partitions: list[int], stop: asyncio.Event, until_end: bool) -> int:
         """Follow until `stop` is set, or up to the end that the log has now. The number of records read."""
-        ends = await self._begin(partitions)
+        await self._begin(partitions)
+        ends: dict[int, int] | None = None
         try:
-            while not stop.is_set() and not (until_end and self._reached(ends)):
+            while not stop.is_set():
+                if until_end and (ends := ends or self._ends(partitions)) is not None and self._reached(ends):
+                    break
                 if records := await self._read():
                     await self._project(records)
                 await self._keep()
@@ -73,11 +76,15 @@ class Follower:
             raise
         return self._total
 
-    async def _begin(self, partitions: list[int]) -> dict[int, int]:
+    async def _begin(self, partitions: list[int]) -> None:
         await self._reader.connect()
-        bounds = await self._reader.bounds(partitions)
-        self._reader.start({number: self._anchors.start(number, *bounds[number]) for number in partitions})
-        return {number: end for number, (_, end) in bounds.items()}
+        beginnings = await self._reader.beginnings(partitions)
+        self._reader.start({number: self._anchors.start(number, beginnings[number]) for number in partitions})
+
+    def _ends(self, partitions: list[int]) -> dict[int, int] | None:
+        """Where the log ended when every partition had been looked at."""
+        ends = {number: end for number in partitions if (end := self._reader.end(number)) is not None}
+        return ends if len(ends) == len(partitions) else None
 
     def _reached(self, ends: dict[int, int]) -> bool:
         return not self._anchors.pending and all(self._intake.offset(number) >= end for number, end in ends.items())
@@ -89,7 +96,12 @@ class Follower:
                 await asyncio.sleep(self._gather)
                 records += await self._reader.read(0)
         except OffsetGone as error:
-            raise StoreStale(self._store.path, f"the log has no such offset any more ({error})") from error
+            raise StoreStale(
+                self._store.path, f"it was made from another log, or from a longer one ({error})"
+            ) from error
+        if self._anchors.pending:
+            for number in self._intake.positions:
+                self._anchors.check_end(number, self._reader.end(number))
         return records
 
     async def _project(self, records: list[Raw]) -> None:

@@ -10,6 +10,7 @@ from projections.batch import Batch
 from projections.body import encoded
 from projections.place import Place
 from projections.rows import UNREADABLE, apply, record_event, record_unreadable
+from projections.times import timestamp
 from schemas import events as e
 from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, UnknownSchema
 from schemas.message import Cause, Event
@@ -123,7 +124,7 @@ class Intake:
         valid = self.positions[raw.partition].claim.admits(event)
         if valid:
             self._follow(raw.partition, event)
-        place = Place(raw.partition, raw.offset, event.run_id, self._incarnation(event.run_id))
+        place = Place(raw.partition, raw.offset, event.run_id, self._incarnation(event.run_id), timestamp(event.time))
         record_event(batch, place, event, _kind(said), valid, said)
         if valid:
             apply(batch, place, event)

@@ -1,5 +1,6 @@
-"""Where an event stands, and whose it is."""
+"""Where an event stands, whose it is, and when it happened."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 
@@ -10,6 +11,7 @@ class Place(NamedTuple):
     offset: int
     run_id: str
     incarnation: int
+    when: datetime | None
 
     @property
     def run(self) -> tuple[str, int]:

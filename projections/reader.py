@@ -66,13 +66,18 @@ class EventReader:
         for number, offset in offsets.items():
             self._consumer.seek(self._of(number), offset)
 
-    async def bounds(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """The first offset that is still there, and the next one to be written."""
-        consumer = self._consumer
-        topics = [self._of(number) for number in partitions]
-        first = await self._answer(consumer.beginning_offsets(topics))
-        end = await self._answer(consumer.end_offsets(topics))
-        return {topic.partition: (first[topic], end[topic]) for topic in topics}
+    async def beginnings(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The first offset that is still there, of each partition."""
+        found = await self._answer(self._consumer.beginning_offsets([self._of(number) for number in partitions]))
+        return {topic.partition: offset for topic, offset in found.items()}
+
+    def end(self, partition: int) -> int | None:
+        """The next offset to be written, as the newest fetch told; None before the first.
+
+        Not by asking for the end offset: the embedded broker answers that with the last batch's first record + 1.
+        """
+        found: int | None = self._consumer.highwater(self._of(partition))
+        return found
 
     async def read(self, wait: float) -> list[Raw]:
         """What has come, at most AT_ONCE records, each partition in order; waits this many seconds for the first."""
@@ -84,8 +89,8 @@ class EventReader:
 
     def behind(self, offsets: Mapping[int, int]) -> int:
         """How many records are known to be there and not read yet."""
-        ends = ((number, self._consumer.highwater(self._of(number))) for number in offsets)
-        return sum(max(0, end - offsets[number]) for number, end in ends if end is not None)
+        ends = ((offset, self.end(number)) for number, offset in offsets.items())
+        return sum(max(0, end - offset) for offset, end in ends if end is not None)
 
     async def close(self) -> None:
         """Disconnect."""

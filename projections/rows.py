@@ -25,7 +25,7 @@ def record_event(batch: Batch, place: Place, event: Event, kind: str, valid: boo
     cause = event.cause
     batch.events.append((
         place.partition, place.offset, event.run_id, event.seq, event.epoch, event.owner, event.n, kind,
-        timestamp(event.time), cause.kind, cause.log, cause.offset, cause.id or None, valid, body(said),
+        place.when, cause.kind, cause.log, cause.offset, cause.id or None, valid, body(said),
     ))  # fmt: skip
 
 
@@ -37,14 +37,14 @@ def record_unreadable(batch: Batch, partition: int, offset: int, text: str) -> N
 def apply(batch: Batch, place: Place, event: Event) -> None:
     """What a valid event changes beside its own row."""
     if event.seq > 0:
-        batch.runs.merge(place.run, partition=place.partition, last_event_at=timestamp(event.time), events=1)
+        batch.runs.merge(place.run, partition=place.partition, last_event_at=place.when, events=1)
     change = _CHANGES.get(event.__class__)
     if change is not None:
         change(batch, place, event)
 
 
 def _run_accepted(batch: Batch, place: Place, event: e.RunAccepted) -> None:
-    batch.runs.merge(place.run, state="accepted", accepted_at=timestamp(event.time), **_asked(event))
+    batch.runs.merge(place.run, state="accepted", accepted_at=place.when, **_asked(event))
 
 
 def _run_started(batch: Batch, place: Place, event: e.RunStarted) -> None:
@@ -54,7 +54,7 @@ def _run_started(batch: Batch, place: Place, event: e.RunStarted) -> None:
         version=event.version,
         definition=event.definition,
         settings=document(event.settings),
-        started_at=timestamp(event.time),
+        started_at=place.when,
         deadline_at=timestamp(event.deadline),
         **_asked(event),
     )
@@ -77,7 +77,7 @@ def _run_refused(batch: Batch, place: Place, event: e.RunRefused) -> None:
     batch.runs.merge(
         place.run,
         state="refused",
-        ended_at=timestamp(event.time),
+        ended_at=place.when,
         error_class=event.reason,
         error_message=event.message,
     )
@@ -88,7 +88,7 @@ def _run_succeeded(batch: Batch, place: Place, event: e.RunSucceeded) -> None:
     batch.runs.merge(
         place.run,
         state="succeeded",
-        ended_at=timestamp(event.time),
+        ended_at=place.when,
         outputs=document(event.outputs),
         outputs_ref=event.outputs_ref or None,
     )
@@ -98,7 +98,7 @@ def _run_failed(batch: Batch, place: Place, event: e.RunFailed) -> None:
     batch.runs.merge(
         place.run,
         state="failed",
-        ended_at=timestamp(event.time),
+        ended_at=place.when,
         error_class=event.error_class,
         error_message=event.message,
         error_path=event.path or None,
@@ -106,7 +106,7 @@ def _run_failed(batch: Batch, place: Place, event: e.RunFailed) -> None:
 
 
 def _run_cancelled(batch: Batch, place: Place, event: e.RunCancelled) -> None:
-    batch.runs.merge(place.run, state="cancelled", ended_at=timestamp(event.time), error_message=event.reason or None)
+    batch.runs.merge(place.run, state="cancelled", ended_at=place.when, error_message=event.reason or None)
 
 
 def _run_quarantined(batch: Batch, place: Place, event: p.RunQuarantined) -> None:
@@ -116,7 +116,7 @@ def _run_quarantined(batch: Batch, place: Place, event: p.RunQuarantined) -> Non
         reason=event.reason,
         traceback=event.traceback,
         first_offset=event.first_offset if event.first_offset >= 0 else None,
-        quarantined_at=timestamp(event.time),
+        quarantined_at=place.when,
         still_set_aside=True,
         times=1,
     )
@@ -128,7 +128,7 @@ def _held(batch: Batch, place: Place, event: p.Held) -> None:
 
 def _run_released(batch: Batch, place: Place, event: p.RunReleased) -> None:
     batch.runs.merge(place.run, quarantined=False)
-    batch.quarantine.merge(place.run, released_at=timestamp(event.time), still_set_aside=False)
+    batch.quarantine.merge(place.run, released_at=place.when, still_set_aside=False)
 
 
 def _command_refused(batch: Batch, place: Place, event: p.CommandRefused) -> None:
@@ -170,7 +170,7 @@ def _refuse(
     deadletter: int | None = None,
 ) -> None:
     batch.refusals.append((
-        place.partition, place.offset, event.__class__.__name__, timestamp(event.time), event.run_id or None, command,
+        place.partition, place.offset, event.__class__.__name__, place.when, event.run_id or None, command,
         command_id or None, reason, message, topic, size, deadletter,
     ))  # fmt: skip
 

@@ -12,7 +12,6 @@ from schemas.message import Event, ModelCall
 
 
 def _scheduled(batch: Batch, place: Place, event: e.StepScheduled) -> None:
-    when = timestamp(event.time)
     worker, target = event.worker or None, event.target or None
     batch.runs.merge(place.run, attempts=1)
     batch.steps.merge(
@@ -25,15 +24,18 @@ def _scheduled(batch: Batch, place: Place, event: e.StepScheduled) -> None:
         worker=worker,
         target=target,
         queue=event.queue or None,
-        scheduled_at=when,
+        scheduled_at=place.when,
     )
     batch.attempts.merge(
-        (*place.run, event.path, event.attempt), worker=worker, target=target, tries=event.tries, scheduled_at=when
+        (*place.run, event.path, event.attempt),
+        worker=worker,
+        target=target,
+        tries=event.tries,
+        scheduled_at=place.when,
     )
 
 
 def _succeeded(batch: Batch, place: Place, event: e.StepSucceeded) -> None:
-    when = timestamp(event.time)
     started, ended = timestamp(event.started), timestamp(event.ended)
     batch.steps.merge(
         (*place.run, event.path),
@@ -41,9 +43,9 @@ def _succeeded(batch: Batch, place: Place, event: e.StepSucceeded) -> None:
         kind=event.kind or None,
         status="succeeded",
         worker=event.worker or None,
-        scheduled_at=when,
-        started_at=started or when,
-        last_ended_at=ended or when,
+        scheduled_at=place.when,
+        started_at=started or place.when,
+        last_ended_at=ended or place.when,
         output=document(event.output),
         output_ref=event.output_ref or None,
     )
@@ -53,22 +55,21 @@ def _succeeded(batch: Batch, place: Place, event: e.StepSucceeded) -> None:
             worker=event.worker or None,
             ending="succeeded",
             started_at=started,
-            ended_at=ended or when,
+            ended_at=ended or place.when,
         )
     _called(batch, place, event, event.calls, ignored=False)
 
 
 def _failed(batch: Batch, place: Place, event: e.StepFailed) -> None:
-    when = timestamp(event.time)
     started, ended = timestamp(event.started), timestamp(event.ended)
     batch.steps.merge(
         (*place.run, event.path),
         step=_id_of(event.path),
         status="failed" if event.retry_at is None else "retrying",
         worker=event.worker or None,
-        scheduled_at=when,
+        scheduled_at=place.when,
         started_at=started,
-        last_ended_at=ended or when,
+        last_ended_at=ended or place.when,
         last_error_class=event.error_class,
         last_error_message=event.message,
     )
@@ -78,7 +79,7 @@ def _failed(batch: Batch, place: Place, event: e.StepFailed) -> None:
             worker=event.worker or None,
             ending="failed",
             started_at=started,
-            ended_at=ended or when,
+            ended_at=ended or place.when,
             retry_at=timestamp(event.retry_at),
             error_class=event.error_class,
             error_message=event.message,
@@ -88,59 +89,59 @@ def _failed(batch: Batch, place: Place, event: e.StepFailed) -> None:
 
 
 def _released(batch: Batch, place: Place, event: e.StepReleased) -> None:
-    batch.steps.merge((*place.run, event.path), status="retrying", scheduled_at=timestamp(event.time))
+    batch.steps.merge((*place.run, event.path), status="retrying", scheduled_at=place.when)
     batch.attempts.merge(
         (*place.run, event.path, event.attempt),
         worker=event.worker or None,
         ending="released",
-        ended_at=timestamp(event.time),
+        ended_at=place.when,
         retry_at=timestamp(event.retry_at),
         error_message=event.reason or None,
     )
 
 
 def _waiting(batch: Batch, place: Place, event: e.StepWaiting) -> None:
-    when = timestamp(event.time)
     batch.steps.merge(
         (*place.run, event.path),
         step=event.step,
         kind="wait",
         status="waiting",
-        scheduled_at=when,
-        started_at=when,
+        scheduled_at=place.when,
+        started_at=place.when,
         waits_until=timestamp(event.until),
     )
 
 
 def _opened(batch: Batch, place: Place, event: e.StepOpened) -> None:
-    when = timestamp(event.time)
     batch.steps.merge(
         (*place.run, event.path),
         step=event.step,
         kind=None if event.kind == "on_error" else event.kind,
         status="running",
-        scheduled_at=when,
-        started_at=when,
+        scheduled_at=place.when,
+        started_at=place.when,
     )
 
 
 def _skipped(batch: Batch, place: Place, event: e.StepSkipped) -> None:
-    when = timestamp(event.time)
     batch.steps.merge(
-        (*place.run, event.path), step=event.step, status="skipped", scheduled_at=when, last_ended_at=when
+        (*place.run, event.path), step=event.step, status="skipped", scheduled_at=place.when, last_ended_at=place.when
     )
 
 
 def _cancelled(batch: Batch, place: Place, event: e.StepCancelled) -> None:
-    when = timestamp(event.time)
     batch.steps.merge(
-        (*place.run, event.path), step=_id_of(event.path), status="cancelled", scheduled_at=when, last_ended_at=when
+        (*place.run, event.path),
+        step=_id_of(event.path),
+        status="cancelled",
+        scheduled_at=place.when,
+        last_ended_at=place.when,
     )
     if event.attempt:
         batch.attempts.merge(
             (*place.run, event.path, event.attempt),
             ending="cancelled",
-            ended_at=when,
+            ended_at=place.when,
             error_message=event.reason or None,
         )
 
@@ -169,7 +170,7 @@ def _called(
             cache_write_tokens=call.cache_write_tokens,
             thinking_tokens=call.thinking_tokens,
             cost_nanousd=call.cost,
-            happened_at=timestamp(event.time),
+            happened_at=place.when,
             started_at=timestamp(call.started),
             first_token_at=timestamp(call.first_token),
             ended_at=timestamp(call.ended),

@@ -58,7 +58,7 @@ class Store:
     def _prepare(self) -> None:
         # Only `checkpoint` writes to the main file: a snapshot copies it while new transactions go to the WAL.
         self._run("SET wal_autocheckpoint = '1TB'")
-        # Small transactions are mostly planning, and nothing here can be planned another way; a second thread only waits.
+        # Small transactions are mostly planning, and nothing here can be planned another way; a second thread waits.
         self._run("PRAGMA disable_optimizer")
         self._run("SET threads = 1")
         if not self._run("SELECT 1 FROM duckdb_tables() WHERE table_name = 'layout'").fetchall():

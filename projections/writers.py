@@ -50,17 +50,16 @@ class WriterSchemas:
             await bounded(consumer.start(), self.bootstrap)
             if self.topic not in await bounded(consumer.topics(), self.bootstrap):
                 return {}
-            return await _read_to_end(consumer, TopicPartition(self.topic, 0), self.bootstrap)
+            return await bounded(_read_to_end(consumer, TopicPartition(self.topic, 0)), self.bootstrap)
         finally:
             await consumer.stop()
 
 
-async def _read_to_end(consumer: AIOKafkaConsumer, part: TopicPartition, bootstrap: str) -> dict[bytes, bytes]:
+async def _read_to_end(consumer: AIOKafkaConsumer, part: TopicPartition) -> dict[bytes, bytes]:
     consumer.assign([part])
-    await bounded(consumer.seek_to_beginning(part), bootstrap)
-    end = (await bounded(consumer.end_offsets([part]), bootstrap))[part]
+    await consumer.seek_to_beginning(part)
     found: dict[bytes, bytes] = {}
-    while await bounded(consumer.position(part), bootstrap) < end:
+    while (end := consumer.highwater(part)) is None or await consumer.position(part) < end:
         for record in (await consumer.getmany(part, timeout_ms=500)).get(part, ()):
             if record.key is not None and record.value is not None:
                 found[record.key] = record.value
