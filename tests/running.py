@@ -133,20 +133,27 @@ async def running(broker: Broker, prefix: str, **changes: Any) -> AsyncIterator[
 async def worker_process(settings: WorkerSettings, seat: str) -> asyncio.subprocess.Process:
     """A worker in a process of its own, to be killed; it says `ready` on its standard output."""
     program = str(Path(__file__).parent / "worker_program.py")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        program,
-        settings.bootstrap,
-        settings.prefix,
-        str(settings.partitions),
-        str(settings.session),
-        str(settings.data_dir),
-        seat,
-        *settings.steps.tools_path,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-    )
+    with (settings.data_dir / f"{seat}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            program,
+            settings.bootstrap,
+            settings.prefix,
+            str(settings.partitions),
+            str(settings.session),
+            str(settings.data_dir),
+            seat,
+            *settings.steps.tools_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        )
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 40)
-    assert line == b"ready\n", line
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 40)
+        assert line == b"ready\n", (settings.data_dir / f"{seat}.log").read_text()[-4000:]
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
     return process

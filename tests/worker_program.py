@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+import structlog
+
 from steps.settings import StepSettings
 from streams.settings import WorkerSettings
 from streams.worker import run_worker
@@ -29,4 +31,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(main())
