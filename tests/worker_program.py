@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import structlog
+import uvloop
 
 from steps.settings import StepSettings
 from streams.settings import WorkerSettings
@@ -32,4 +33,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    asyncio.run(main())
+    uvloop.run(main())
