@@ -13,7 +13,7 @@ from workflow.cel.tokens import CelSyntaxError, word_end
 from workflow.errors import Problems
 from workflow.expressions import Expression, compile_expression
 from workflow.places import place_in
-from workflow.types import STRING, Type, list_of, object_of, of_value
+from workflow.types import DYN, STRING, Type, list_of, object_of, of_value
 from workflow.types import join as join_types
 from workflow.yaml import Mapping, Node, Scalar, Sequence
 
@@ -210,7 +210,7 @@ class _Compiler:
     def pieces(self, node: Scalar, pieces: list[Piece]) -> Compiled:
         compiled = [self.piece(node, piece) for piece in pieces]
         if any(part is None for part in compiled):
-            return None, None, STRING if len(pieces) > 1 else of_value(None)
+            return None, None, STRING if len(pieces) > 1 else DYN
         if len(compiled) == 1 and isinstance(whole := compiled[0], Expression):
             return (
                 (None, whole.evaluate(_nowhere), whole.type) if whole.constant else (whole.evaluate, None, whole.type)

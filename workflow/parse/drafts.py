@@ -92,6 +92,7 @@ class DraftReader:
             first = self.by_id[name].place
             message = f"the id `{name}` is used twice; first in line {first.line}"
             self.problems.add("duplicate_id", message, "ids are unique in a file, nested lists included", place)
+            return f"_{name}_{place.line}_{place.column}"
         return str(name)
 
     def inside(self, draft: Draft) -> None:
