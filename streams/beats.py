@@ -104,11 +104,13 @@ class Beats:
     def _read(self, key: bytes | None, value: bytes | None, _offset: int) -> None:
         worker = (key or b"").decode(errors="replace")
         if value is None:
-            return self.observed.goodbye(worker)
+            self.observed.goodbye(worker)
+            return
         try:
             beat = decode(value)
         except Undecodable as error:
-            return logger.warning("an unreadable beat", worker=worker, why=str(error))
+            logger.warning("an unreadable beat", worker=worker, why=str(error))
+            return
         if not isinstance(beat, WorkerBeat):
             return
         self.observed.beat(beat, uptime())

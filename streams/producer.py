@@ -27,7 +27,7 @@ class Producer:
             request_timeout_ms=int(PRODUCE_TIMEOUT * 1000),
             **auth,
         )
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Any = None
         self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -71,10 +71,10 @@ class Producer:
         got = await asyncio.wait_for(acked, PRODUCE_TIMEOUT)
         return got.partition, got.offset
 
-    async def _renew(self, failed: AIOKafkaProducer) -> None:
+    async def _renew(self, failed: Any) -> None:
         """After a failed batch its successors would be out of sequence for ever (KIP-360 is not in aiokafka)."""
         async with self._renewing:
-            if self._producer is not failed or not self._settings["enable_idempotence"]:
+            if failed is not self._producer or not self._settings["enable_idempotence"]:
                 return
             fresh = AIOKafkaProducer(**self._settings)
             await fresh.start()

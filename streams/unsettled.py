@@ -72,8 +72,7 @@ def _own_outcome(entry: Entry) -> StepReported | None:
     event, message = entry.event, entry.message
     if not isinstance(message, OutcomeTaken) or message.cause.kind != "step":
         return None
-    told = isinstance(event, e.StepSucceeded | e.StepFailed | e.StepReleased | e.OutcomeIgnored)
     outcome = message.outcome
-    if told and (event.path, event.attempt) == (outcome.path, outcome.attempt):
-        return outcome
+    if isinstance(event, e.StepSucceeded | e.StepFailed | e.StepReleased | e.OutcomeIgnored):
+        return outcome if (event.path, event.attempt) == (outcome.path, outcome.attempt) else None
     return outcome if isinstance(event, Held) else None

@@ -32,7 +32,7 @@ def evolve(run: Run, event: Event, workflows: Workflows) -> None:
     if cause.kind in ("command", "recovery") and cause.id and cause.id not in run.commands:
         _remember(run, cause.id)
     if event.__class__ is e.RunStarted:
-        _run_started(run, event, workflows)  # type: ignore[arg-type]
+        _run_started(run, event, workflows)
     else:
         _FOLDS[event.__class__](run, event)
 
@@ -68,7 +68,7 @@ def _open_list(run: Run, prefix: str, steps: Steps, owner: str | None) -> None:
 def _run_ended(run: Run, event: Event) -> None:
     run.phase, run.complete = "ended", True
     for frontier in (run.ready, run.live, run.closing, run.failing):
-        frontier.clear()  # type: ignore[attr-defined]
+        frontier.clear()
 
 
 def _run_failed(run: Run, event: e.RunFailed) -> None:
@@ -181,7 +181,7 @@ def _close_inner(run: Run, state: StepState) -> None:
             if inner is not None and inner.inner:
                 _close_inner(run, inner)
             for frontier in (run.ready, run.live, run.closing, run.failing):
-                frontier.pop(path, None)  # type: ignore[attr-defined]
+                frontier.pop(path, None)
     state.inner, state.pending = (), 0
 
 

@@ -9,14 +9,14 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def spent(pid: int) -> float:
     """Seconds of user and system time of a process, its dead children left out."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def children(pid: int) -> list[int]:
     """The processes that a process started."""
     threads = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for thread in threads for child in thread.read_text().split()]
+    return [int(child) for thread in threads for child in thread.read_text(encoding="utf-8").split()]
 
 
 def listening(port: str) -> int | None:

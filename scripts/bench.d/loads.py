@@ -1,6 +1,5 @@
 """W1, W2 and W3 on a running broker: a worker in a process of its own, everything timed by the log's own times."""
 
-import asyncio
 import tempfile
 import time
 from pathlib import Path

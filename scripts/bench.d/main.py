@@ -4,9 +4,6 @@ import argparse
 import json
 import sys
 from contextlib import AbstractContextManager
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent.parent)]
 
 import core
 import loads

@@ -16,7 +16,10 @@ class Ends:
         self._tps = [TopicPartition(settings.topic(EVENTS.name), n) for n in range(settings.partitions)]
         # woken by time, not by each record: watching must not take the processors from what is watched
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap, enable_auto_commit=False, fetch_max_wait_ms=25, fetch_min_bytes=1 << 20
+            bootstrap_servers=settings.bootstrap,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=25,
+            fetch_min_bytes=1 << 20,
         )
         self._started: dict[str, int] = {}
         self._ended: dict[str, asyncio.Future[int]] = {}

@@ -12,7 +12,9 @@ from streams.settings import WorkerSettings
 
 async def acks(settings: WorkerSettings, idempotent: bool, count: int) -> list[float]:
     """Milliseconds from each send to its ack."""
-    event = StepSucceeded("w1-1", 3, 1, "w-0123456789", 5, 1_790_000_000_000_000, Cause("step", 7, -1, "s1#1"), "s1", 1, b"null")
+    event = StepSucceeded(
+        "w1-1", 3, 1, "w-0123456789", 5, 1_790_000_000_000_000, Cause("step", 7, -1, "s1#1"), "s1", 1, b"null"
+    )
     records = [(b"w1-1", encode(event) + bytes(100))] * 2
     producer = Producer(settings.bootstrap, idempotent=idempotent, auth={})
     await producer.start()

@@ -53,7 +53,9 @@ async def test_every_form_of_a_start_becomes_a_run(broker, topic_prefix):
         await world.publish(HELLO)
         await world.produce(json.dumps({"type": "StartRun", **body}).encode())
         await world.produce(json.dumps({"run_id": "named", **body}).encode(), key=b"named")
-        await world.produce(json.dumps(structured).encode(), headers=[("content-type", b"application/cloudevents+json")])
+        await world.produce(
+            json.dumps(structured).encode(), headers=[("content-type", b"application/cloudevents+json")]
+        )
         await world.produce(json.dumps(body).encode(), headers=[*binary, ("content-type", b"application/json")])
         await world.produce(encode(StartRun(workflow="hello", inputs=b'{"name": "Ada"}')))
         ended = await world.until(e.RunSucceeded, 5)

@@ -12,10 +12,8 @@ from streams.client import Client
 from streams.topics import ensure_topics
 from tests.running import Running, worker_process, worker_settings
 
-STEPS = "".join(
-    f'  - {{id: s{n}, tool: t.note, idempotent: true, with: {{ledger: "{{{{ inputs.ledger }}}}", line: l, seconds: 0.05}}}}\n'
-    for n in range(3)
-)
+ARGUMENTS = '{ledger: "{{ inputs.ledger }}", line: l, seconds: 0.05}'
+STEPS = "".join(f"  - {{id: s{n}, tool: t.note, idempotent: true, with: {ARGUMENTS}}}\n" for n in range(3))
 NOTED = f"name: noted\ninputs: {{ledger: string}}\nsteps:\n{STEPS}"
 
 
@@ -92,7 +90,9 @@ async def test_a_killed_worker_that_starts_again_goes_on_at_once(broker, topic_p
 
 
 @pytest.mark.timeout(120)
-async def test_a_worker_that_stops_in_order_finishes_what_runs_and_leaves_nothing_behind(broker, topic_prefix, tmp_path):
+async def test_a_worker_that_stops_in_order_finishes_what_runs_and_leaves_nothing_behind(
+    broker, topic_prefix, tmp_path
+):
     world, ledger = await world_for(broker, topic_prefix), tmp_path / "ledger"
     await world.begin()
     try:

@@ -1,6 +1,7 @@
 """Random workflows under random messages: replayed state equals live state after every message, nothing raises."""
 
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -59,38 +60,42 @@ def act(story: Story, verb: str, pick: int) -> None:
     run = story.partition.runs.get("r")
     if verb == "start":
         story.start("r", n=pick % 5)
-        return
-    if verb == "cancel":
+    elif verb == "cancel":
         if pick % 7 == 0:
             story.cancel()
-        return
-    if run is None:
+    elif run is None:
         story.succeed("s0", pick)
-        return
-    scheduled = a_live_path(run, pick, "scheduled")
-    if verb == "timer":
-        for phase in ("resting", "waiting"):
-            if (path := a_live_path(run, pick, phase)) is not None:
-                story.timer(path)
-                return
-        if scheduled is not None and (due := run.steps[scheduled].deadline) is not None:
-            story.timer(scheduled, due=due)
-    elif verb == "late":
-        story.succeed(scheduled or "s0", 1, attempt=99)
     elif verb == "resume":
         story.resume()
+    elif verb == "timer":
+        ring(story, run, pick)
+    else:
+        answer(story, verb, pick, a_live_path(run, pick, "scheduled"))
+
+
+def ring(story: Story, run: Run, pick: int) -> None:
+    """A timer that is armed."""
+    for phase in ("resting", "waiting"):
+        if (path := a_live_path(run, pick, phase)) is not None:
+            story.timer(path)
+            return
+    path = a_live_path(run, pick, "scheduled")
+    if path is not None and (due := run.steps[path].deadline) is not None:
+        story.timer(path, due=due)
+
+
+def answer(story: Story, verb: str, pick: int, scheduled: str | None) -> None:
+    """How an attempt ends."""
+    if verb == "late":
+        story.succeed(scheduled or "s0", 1, attempt=99)
     elif scheduled is not None:
-        match verb:
-            case "succeed":
-                story.succeed(scheduled, {"v": pick})
-            case "fail":
-                story.fail(scheduled, "fatal")
-            case "fail again":
-                story.fail(scheduled, "unavailable")
-            case "give back":
-                story.give_back(scheduled)
-            case "lose":
-                story.lose(scheduled)
+        {
+            "succeed": lambda: story.succeed(scheduled, {"v": pick}),
+            "fail": lambda: story.fail(scheduled, "fatal"),
+            "fail again": lambda: story.fail(scheduled, "unavailable"),
+            "give back": lambda: story.give_back(scheduled),
+            "lose": lambda: story.lose(scheduled),
+        }[verb]()
 
 
 moves = st.lists(st.tuples(verbs, st.integers(0, 20)), max_size=25)
@@ -110,7 +115,7 @@ def test_replay_equals_live_after_every_message(text: str, n: int, messages: lis
         assert same(reader, story.partition)
         act(story, verb, pick)
     seqs = [event.seq for event in story.history if event.run_id == "r" and event.seq]
-    assert all(after in (before + 1, 1) for before, after in zip(seqs, seqs[1:], strict=False))
+    assert all(after in (before + 1, 1) for before, after in pairwise(seqs))
 
 
 def drive(story: Story) -> None:

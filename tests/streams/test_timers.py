@@ -1,0 +1,54 @@
+"""Timers fire in order, at their time and not before."""
+
+import asyncio
+
+from streams import clock
+from streams.timers import Timer, Timers
+
+
+def due_in(seconds: float, path: str = "p", partition: int = 0) -> Timer:
+    return Timer(clock.now() + int(seconds * 1e6), partition, "r", path)
+
+
+async def test_timers_fire_in_order_and_never_early():
+    fired: list[tuple[str, int]] = []
+    timers = Timers(lambda timer: fired.append((timer.path, clock.now() - timer.due)))
+    for path, seconds in (("c", 0.09), ("a", 0.03), ("b", 0.06), ("past", -5)):
+        timers.arm(due_in(seconds, path))
+    await asyncio.sleep(0.2)
+    assert [path for path, _ in fired] == ["past", "a", "b", "c"]
+    assert all(late >= 0 for _, late in fired) and len(timers) == 0
+
+
+async def test_an_earlier_timer_moves_the_alarm():
+    fired: list[str] = []
+    timers = Timers(lambda timer: fired.append(timer.path))
+    timers.arm(due_in(3600, "late"))
+    timers.arm(due_in(0.02, "soon"))
+    await asyncio.sleep(0.1)
+    assert fired == ["soon"] and len(timers) == 1
+    timers.close()
+
+
+async def test_timers_of_a_lost_partition_are_forgotten():
+    fired: list[str] = []
+    timers = Timers(lambda timer: fired.append(timer.path))
+    timers.arm(due_in(0.02, "mine", 1))
+    timers.arm(due_in(0.02, "gone", 2))
+    timers.forget(2)
+    await asyncio.sleep(0.1)
+    assert fired == ["mine"]
+
+
+async def test_a_timer_may_arm_another():
+    fired: list[str] = []
+
+    def again(timer: Timer) -> None:
+        fired.append(timer.path)
+        if len(fired) < 3:
+            timers.arm(due_in(0.01, f"p{len(fired)}"))
+
+    timers = Timers(again)
+    timers.arm(due_in(0.01))
+    await asyncio.sleep(0.15)
+    assert fired == ["p", "p1", "p2"]
