@@ -52,6 +52,8 @@ def publish(
 
 def _aliases(names: list[str]) -> tuple[str, ...]:
     for name in names:
+        if name == "latest":
+            raise usage("latest moves by itself", "leave --alias latest out")
         if not _ALIAS.fullmatch(name):
             raise usage(
                 f"{name!r} can't be an alias", "aliases are like production: small letters, digits, '.', '_', '-'"

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = Field(None, description="folder with one file a secret")
     concurrency: int = Field(500, ge=1, description="steps that a worker runs at once")
     grace: float = Field(10.0, ge=0, description="seconds that running steps get when a worker is stopped")
+    session: float = Field(6.0, gt=0, description="seconds of silence after which a worker's partitions go to others")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of worker and projector")
     log_format: Literal["text", "json"] = Field("text", description="of worker and projector")
     security_protocol: Protocol = Field("PLAINTEXT", description="how to speak to Kafka")
@@ -109,7 +110,7 @@ class Settings(BaseSettings):
             return value
         return json.loads(value) if value.startswith("[") else [part for part in value.split(os.pathsep) if part]
 
-    @field_validator("grace", "snapshot_interval", mode="before")
+    @field_validator("grace", "session", "snapshot_interval", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         """`10`, or `10s`."""

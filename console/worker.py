@@ -83,5 +83,6 @@ def worker_settings(settings: "Settings") -> "WorkerSettings":
         archive=settings.archive,
         concurrency=settings.concurrency,
         grace=settings.grace,
+        session=settings.session,
         steps=steps,
     )
