@@ -47,8 +47,9 @@ def _in_steps(steps: Steps) -> Iterator[tuple[str, Place]]:
 def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
     if step.kind not in SUPPORTED_KINDS:
         yield f"`{step.kind}`", step.keys.get(step.kind, step.place)
+        return  # the keys beside it come with the kind
     for name, place in step.keys.items():
-        if name not in SUPPORTED_STEP_KEYS and name != step.kind:
+        if name not in SUPPORTED_STEP_KEYS:
             yield f"`{name}`", place
     if not KINDS[step.kind].retried:
         yield from ((f"`{name}` of a `{step.kind}` step", step.keys[name]) for name in _OF_ATTEMPTS & step.keys.keys())

@@ -67,7 +67,7 @@ LEVELS: dict[str, Level] = {
         ("connection", "over"),
         connection=Key(TEXT, "The name of a connection."),
         query=Key(TEXT, "The SQL.", required=True),
-        args=Key(Shape({"type": ["array", "string"]}, "a list"), "The values of $1, $2 …"),
+        args=Key(Shape({"type": ["array", "string"]}, "a list"), "The values of $1, $2 and so on."),
         over=Key(VALUES, "Values to query as tables."),
         write=Key(BOOLEAN, "Whether it changes something."),
     ),
