@@ -13,8 +13,9 @@ from schemas.topics import COMMANDS, EVENTS, OUTCOMES
 from streams import clock
 from streams.appender import Appender, Entry
 from streams.intake import Intake
+from streams.outbox import Outbox
 from streams.parts import Parts
-from streams.recovery import take_over
+from streams.recovery import Unreadable, take_over
 from streams.timers import Timer
 from streams.unsettled import settle
 from workflow.decide import decide
@@ -26,6 +27,8 @@ logger = structlog.get_logger("millrace.owner")
 
 #: Seconds before a partition is read again after a surprise, growing to the second figure.
 PAUSE, LONGEST_PAUSE = 0.05, 5.0
+#: Seconds before a log that this version cannot read is tried again: somebody must mend it, or upgrade.
+UNREADABLE_PAUSE = 60.0
 
 
 class Owner:
@@ -40,6 +43,7 @@ class Owner:
             "command": Intake(self, "command", parts.settings.topic(COMMANDS.name)),
             "outcome": Intake(self, "outcome", parts.settings.topic(OUTCOMES.name)),
         }
+        self.outbox = Outbox(self)
         self.foreign: dict[str, list[tuple[str, str, int]]] = {}
         """Attempts that other workers had when this owner took over, by worker."""
         self._task: asyncio.Task[None] | None = None
@@ -96,10 +100,12 @@ class Owner:
         """Drop the state, remember what is unsettled, read again: the one way out of every doubt."""
         if self.phase == "closed":
             return
-        self._log.warning("reading the partition again", why=f"{type(error).__name__}: {error}", pause=self._pause)
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
+        if isinstance(error, Unreadable):
+            pause = UNREADABLE_PAUSE
+        self._log.warning("reading the partition again", why=f"{type(error).__name__}: {error}", pause=pause)
         self._drop()
         self.phase = "reading"
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
         self._task = asyncio.get_running_loop().create_task(self._again(pause))
 
     async def _again(self, pause: float) -> None:
@@ -109,6 +115,7 @@ class Owner:
     def _drop(self) -> None:
         """Let go of everything but the duty to answer for what was sent (PROTOCOL.md, 6)."""
         self.close_intakes()
+        self.outbox.close()
         self.parts.timers.forget(self.number)
         self.foreign.clear()
         if self.appender is not None:
@@ -136,7 +143,7 @@ class Owner:
         try:
             await self._open_intakes()
             for forwarded in list(self.state.outbox.values()):
-                self._forward(forwarded)
+                self.outbox.send(forwarded)
             await self.caught_up()
             await self._resume()
         except Exception as error:
@@ -204,9 +211,6 @@ class Owner:
 
         self.parts.spawn(read())
 
-    def _forward(self, event: p.CommandForwarded) -> None:
-        self.parts.spawn(self.parts.forward(self, event))
-
     def _scheduled(self, event: e.StepScheduled) -> None:
         if event.worker == self.parts.id:
             self.parts.pool.submit(self.number, event)
@@ -227,7 +231,7 @@ class Owner:
 
 _ACTS: dict[type[Event], Callable[[Owner, Any], None]] = {
     p.PartitionClaimed: Owner._live,
-    p.CommandForwarded: Owner._forward,
+    p.CommandForwarded: lambda owner, event: owner.outbox.send(event),
     p.RunQuarantined: Owner._quarantined,
     p.RunReleased: Owner._run_released,
     e.RunAccepted: lambda owner, event: owner._read_definitions(event.run_id),

@@ -4,13 +4,11 @@ import asyncio
 import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
-from schemas import partition as p
 from schemas.codec import Decoder
-from schemas.topics import COMMANDS
 from streams.archive import EventArchive
 from streams.beats import Beats
 from streams.definitions import Definitions
@@ -19,9 +17,6 @@ from streams.pool import Pool
 from streams.producer import Producer
 from streams.settings import WorkerSettings
 from streams.timers import Timers
-
-if TYPE_CHECKING:
-    from streams.owner import Owner
 
 logger = structlog.get_logger("millrace.worker")
 
@@ -68,15 +63,3 @@ class Parts:
         self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("background work failed", exc_info=error)
-
-    async def forward(self, owner: "Owner", event: p.CommandForwarded) -> None:
-        """Publish a command again at its home, until it is acked there; its id makes a second one known."""
-        topic, key = self.settings.topic(COMMANDS.name), event.run_id.encode()
-        sent = f"{event.epoch}/{event.n}/0"
-        while owner.phase != "closed" and sent in owner.state.outbox:
-            try:
-                await self.producer.send_and_wait(topic, event.value, key, partition=event.home)
-                owner.state.outbox.pop(sent, None)
-            except Exception as error:
-                logger.warning("forwarding a command again", run_id=event.run_id, why=str(error))
-                await asyncio.sleep(1.0)

@@ -137,6 +137,8 @@ class Worker:
         parts, owners = self.parts, list(self.owners.values())
         self.revoked()
         await parts.pool.close(self.settings.grace)
+        for owner in owners:
+            owner.outbox.mark()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.grace):
                 while any(owner.appender is not None and owner.appender.backlog for owner in owners):

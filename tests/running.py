@@ -21,6 +21,7 @@ from streams.settings import WorkerSettings
 from streams.worker import run_worker
 from tests.brokers import Broker
 from workflow.parse.load import load
+from workflow.validity import Claim
 
 TOOLS = str(Path(__file__).parent / "toolbox")
 PARTITIONS = 4
@@ -84,7 +85,7 @@ class Running:
             return acked.partition, acked.offset
 
     async def records(self, topic: str = EVENTS.name) -> list[Any]:
-        """Every record of a topic now, decoded, in the order of its partitions."""
+        """Every record of a topic now, decoded, in the order of its partitions; of the events the valid ones."""
         name, decoder = self.settings.topic(topic), Decoder()
         consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap, enable_auto_commit=False)
         async with consumer:
@@ -96,9 +97,11 @@ class Running:
             for tp in partitions:
                 consumer.seek(tp, 0)
             for tp in partitions:
+                claim = Claim()
                 while await consumer.position(tp) < ends[tp]:
                     batch = (await consumer.getmany(tp, timeout_ms=500)).get(tp, [])
-                    found += [decoder.decode(message.value) for message in batch]
+                    read = [decoder.decode(message.value) for message in batch]
+                    found += read if topic != EVENTS.name else [event for event in read if claim.admits(event)]
             return found
 
     async def until(self, kind: type[Any], count: int = 1, timeout: float = 20, **fields: Any) -> list[Any]:

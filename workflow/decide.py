@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas import partition as p
 from schemas.codec import encode
-from schemas.message import Cause, Event
+from schemas.message import Cause, Event, Positions
 from workflow import commands, messages, outcomes
 from workflow.messages import Message
 from workflow.partition import Partition
@@ -51,6 +51,8 @@ def _about(message: Message, partition: Partition) -> tuple[str, Cause]:
             return run_id, Cause("lost", log, -1, worker)
         case messages.DefinitionsRead(run_id) | messages.Resume(run_id):
             return run_id, Cause("recovery", log)
+        case messages.OutboxSent():
+            return "", Cause("owner", log)
         case messages.CommandUnwanted() | messages.CommandAway():
             return message.run_id, message.cause
 
@@ -99,6 +101,22 @@ def _unreadable(t: Transition, message: messages.InputUnreadable) -> None:
     )
 
 
+def _sent(t: Transition, _message: messages.OutboxSent) -> None:
+    """A mark: what left so far has arrived. Recovery still reads from the log's start, hence a low watermark of 0."""
+    partition = t.partition
+    positions = Positions(partition.positions["command"], partition.positions["outcome"])
+    t.note(
+        p.PartitionMarked,
+        log=partition.log,
+        low=0,
+        positions=positions,
+        epoch_at_low=0,
+        owner_at_low="",
+        n_at_low=0,
+        outbox_low=partition.claim.n + 1,
+    )
+
+
 _DECISIONS: dict[type[Any], Callable[[Transition, Any], None]] = {
     messages.CommandTaken: commands.take,
     messages.CommandUnwanted: _unwanted,
@@ -108,5 +126,6 @@ _DECISIONS: dict[type[Any], Callable[[Transition, Any], None]] = {
     messages.TimerDue: outcomes.timer_due,
     messages.AttemptLost: outcomes.attempt_lost,
     messages.DefinitionsRead: commands.definitions_read,
+    messages.OutboxSent: _sent,
     messages.Resume: lambda t, _: progress(t),
 }

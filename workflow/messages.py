@@ -85,6 +85,11 @@ class DefinitionsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxSent:
+    """Everything that left the partition so far has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """After a claim: decide what the run still owes."""
 
@@ -100,5 +105,6 @@ Message = (
     | TimerDue
     | AttemptLost
     | DefinitionsRead
+    | OutboxSent
     | Resume
 )

@@ -116,3 +116,34 @@ async def test_a_worker_that_stops_in_order_finishes_what_runs_and_leaves_nothin
     finally:
         await world.end()
         await world.client.__aexit__()
+
+
+@pytest.mark.brokers("kafka")  # the embedded broker's groups wait for a stopped member for ever
+@pytest.mark.timeout(120)
+async def test_a_stopped_process_that_goes_on_can_neither_change_a_run_nor_begin_a_step(broker, topic_prefix, tmp_path):
+    """SIGSTOP for longer than everybody's patience, with steps under way: a zombie (PROTOCOL.md, 2, 5-8)."""
+    world, ledger = await world_for(broker, topic_prefix), tmp_path / "ledger"
+    first = await worker_process(world.settings, "seat-1")
+    second = None
+    try:
+        await world.publish(NOTED)
+        runs = [await world.client.start("noted", {"ledger": str(ledger)}) for _ in range(60)]
+        await world.until(e.StepSucceeded, 10)
+        first.send_signal(signal.SIGSTOP)
+        second = await worker_process(world.settings, "seat-2")
+        ended = await world.until(e.RunSucceeded, len(runs), timeout=60)
+        before = len(ledger.read_text().splitlines())
+        first.send_signal(signal.SIGCONT)
+        await asyncio.sleep(4.0)
+        assert {event.run_id for event in ended} == set(runs)
+        records = [r for r in await world.records() if r.run_id]
+        check_ledger(ledger.read_text(), records)
+        assert len(await world.until(e.RunSucceeded, len(runs))) == len(runs)
+        begun_late = len(ledger.read_text().splitlines()) - before
+        assert begun_late == 0, "a step was begun by a process whose beats had stopped coming back"
+    finally:
+        for process in (first, second):
+            if process is not None and process.returncode is None:
+                process.terminate()
+                await asyncio.wait_for(process.wait(), 30)
+        await world.client.__aexit__()

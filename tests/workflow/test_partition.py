@@ -3,9 +3,9 @@
 import pytest
 
 from schemas import partition as p
-from schemas.message import Cause, Finished, Positions
+from schemas.message import Cause, Positions
 from tests.story import LOG, Story, claim, replay, same, told
-from workflow.messages import CommandAway, CommandUnwanted, InputUnreadable
+from workflow.messages import CommandAway, CommandUnwanted, InputUnreadable, OutboxSent
 from workflow.partition import DEDUPE_LIMIT, Partition
 from workflow.validity import Claim
 
@@ -66,9 +66,10 @@ def test_what_the_doors_turn_away_is_recorded_and_moves_the_position():
 def test_a_mark_lets_go_of_what_arrived():
     story = Story(ONE)
     story.take(CommandAway("c2", "elsewhere", 3, b"bytes", story.cause("command", "c2")))
-    n = story.partition.claim.n + 1
-    mark = p.PartitionMarked("", 0, 1, "w1", n, 0, Cause("owner"), LOG, 0, Positions(), 1, "w1", 0, n, [Finished(1, 2)])
-    assert story.partition.read(mark) and not story.partition.outbox
+    story.take(OutboxSent()).then("PartitionMarked")
+    assert not story.partition.outbox and same(story.replayed(), story.partition)
+    story.take(CommandAway("c3", "elsewhere", 3, b"bytes", story.cause("command", "c3")))
+    assert len(story.replayed().outbox) == 1
 
 
 def test_the_ids_of_ended_runs_are_forgotten_after_the_window_or_when_there_are_too_many():
