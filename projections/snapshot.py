@@ -106,4 +106,7 @@ async def _child(*command: str) -> str | None:
     except FileNotFoundError as error:
         return str(error)
     _, said = await child.communicate()
-    return None if child.returncode == 0 else said.decode(errors="replace").strip() or f"exit code {child.returncode}"
+    if child.returncode == 0:
+        return None
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"it ended with code {child.returncode}"
