@@ -59,8 +59,8 @@ def microseconds(time: datetime | None) -> int | None:
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """An event as JSON values: its kind first, documents inside it as what they say."""
-    return {"kind": type(event).__name__, **_plain(event)}
+    """An event as JSON values: what happened comes first as `event`; documents inside it are what they say."""
+    return {"event": type(event).__name__, **_plain(event)}
 
 
 def _plain(value: Any) -> Any:

@@ -50,13 +50,16 @@ def story(view: "RunView", run_id: str) -> "RunStory":
 
     told = RunStory(run_id)
     if (run := view.run) is not None:
-        told.workflow, told.version, told.status = run.workflow or "", run.version or 0, run.status
+        told.workflow, told.version, told.state = run.workflow or "", run.version or 0, run.status
         told.started, told.ended = microseconds(run.started_at or run.accepted_at), microseconds(run.ended_at)
         told.outputs = None if run.outputs is None else run.outputs.encode()
         told.error_class, told.error = run.error_class or "", run.error_message or ""
         told.error_path = run.error_path or ""
         told.labels = _parsed(run.labels) or {}
     told.steps = {line.path: _step(line, told.ended) for line in view.steps}
+    for call in view.calls:
+        if call.path not in told.steps or not told.steps[call.path].status:
+            _bill_a_stranger(told, call)
     for refusal in view.refusals:
         when = microseconds(refusal.refused_at)
         what = refusal.command or refusal.kind
@@ -87,6 +90,19 @@ def _step(line: Any, run_ended: int | None) -> Any:
         unpriced=line.unpriced,
         error=_error(line),
     )
+
+
+def _bill_a_stranger(told: "RunStory", call: Any) -> None:
+    """A late outcome may be of a step that the run does not know; it was paid for all the same."""
+    from console.story import StepLine
+
+    line = told.steps.setdefault(call.path, StepLine(call.path))
+    line.calls, line.unpriced = line.calls + 1, line.unpriced + call.unpriced
+    line.input_tokens, line.output_tokens = (
+        line.input_tokens + call.input_tokens,
+        line.output_tokens + call.output_tokens,
+    )
+    line.cost += int((call.usd or Decimal(0)) * 1_000_000_000)
 
 
 def _error(line: Any) -> str:

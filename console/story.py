@@ -29,10 +29,14 @@ class StepLine:
     cost: int = 0
     unpriced: int = 0
     error: str = ""
+    _billed: dict[tuple[int, str], int] = field(default_factory=dict)
+    """Of each attempt and worker: how many calls were counted."""
 
-    def bill(self, calls: list[ModelCall]) -> None:
-        """Add what these calls used."""
-        for call in calls:
+    def bill(self, attempt: int, worker: str, calls: list[ModelCall]) -> None:
+        """Add what the calls of an attempt used; an outcome that is reported twice was paid for once."""
+        known = self._billed.get((attempt, worker), 0)
+        self._billed[attempt, worker] = max(known, len(calls))
+        for call in calls[known:]:
             self.calls += 1
             self.input_tokens += call.input_tokens
             self.output_tokens += call.output_tokens
@@ -47,7 +51,8 @@ class RunStory:
     run_id: str
     workflow: str = ""
     version: int = 0
-    status: str = ""
+    state: str = ""
+    set_aside: bool = False
     started: int | None = None
     ended: int | None = None
     inputs: bytes = b"{}"
@@ -66,6 +71,11 @@ class RunStory:
             fold(self, event)
 
     @property
+    def status(self) -> str:
+        """What the run is: accepted, running, succeeded … or quarantined, whatever it was before."""
+        return "quarantined" if self.set_aside else self.state
+
+    @property
     def over(self) -> bool:
         return self.status in ENDED
 
@@ -73,15 +83,15 @@ class RunStory:
         return self.steps.setdefault(path, StepLine(path))
 
     def _accepted(self, event: e.RunAccepted) -> None:
-        self.workflow, self.status, self.inputs = event.workflow, "accepted", event.inputs
+        self.workflow, self.state, self.inputs = event.workflow, "accepted", event.inputs
         self.started, self.labels = event.time, event.labels
 
     def _started(self, event: e.RunStarted) -> None:
-        self.workflow, self.version, self.status = event.workflow, event.version, "running"
+        self.workflow, self.version, self.state = event.workflow, event.version, "running"
         self.started, self.inputs, self.labels = event.time, event.inputs, event.labels
 
     def _end(self, event: Event, status: str) -> None:
-        self.status, self.ended = status, event.time
+        self.state, self.ended = status, event.time
         for step in self.steps.values():
             if step.ended is None:
                 step.ended = event.time
@@ -113,7 +123,7 @@ class RunStory:
         line.kind, line.status, line.error = event.kind or line.kind, "succeeded", ""
         line.started = min(line.started or event.time, event.started or event.time)
         line.ended = event.ended or event.time
-        line.bill(event.calls)
+        line.bill(event.attempt, event.worker, event.calls)
 
     def _step_failed(self, event: e.StepFailed) -> None:
         line = self._line(event.path)
@@ -121,7 +131,7 @@ class RunStory:
         line.status = "failed" if event.retry_at is None else "retrying"
         line.started = line.started or event.started or event.time
         line.ended = event.time if event.retry_at is None else None
-        line.bill(event.calls)
+        line.bill(event.attempt, event.worker, event.calls)
 
     def _step_released(self, event: e.StepReleased) -> None:
         self._line(event.path).status = "waiting"
@@ -139,17 +149,17 @@ class RunStory:
 
     def _ignored(self, event: e.OutcomeIgnored) -> None:
         """A late outcome changes nothing, but its calls were paid for."""
-        self._line(event.path).bill(event.calls)
+        self._line(event.path).bill(event.attempt, event.worker, event.calls)
 
     def _command_refused(self, event: p.CommandRefused) -> None:
         self.notes.append(f"{event.command} was refused ({event.reason}): {event.message}")
 
     def _quarantined(self, event: p.RunQuarantined) -> None:
-        self.status = "quarantined"
+        self.set_aside = True
         self.notes.append(f"set aside: {event.reason}")
 
     def _released(self, _event: p.RunReleased) -> None:
-        self.status = "running"
+        self.set_aside = False
         self.notes.append("released")
 
 

@@ -33,7 +33,7 @@ def watch(
 
     Examples:
       millrace watch hello-7f3k9q2x0a
-      millrace watch hello-7f3k9q2x0a --json | jq .kind
+      millrace watch hello-7f3k9q2x0a --json | jq .event
     """
     from console.connect import connected, run
     from console.settings import load
