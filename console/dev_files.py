@@ -30,7 +30,7 @@ class WatchedFiles:
             try:
                 await self._publish(path)
             except Failure as failure:
-                self._say(f"{path} is not published: {str(failure).removeprefix('error: ')}")
+                self._say(f"{_from_here(path)} is not published: {str(failure).removeprefix('error: ')}")
 
     async def watch(self) -> None:
         """Look at the files for ever."""
@@ -44,7 +44,7 @@ class WatchedFiles:
         (workflow,) = await asyncio.to_thread(read_workflows, [path])
         async with connected(self._settings) as client:
             made = await publish_workflow(client, workflow)
-        self._say(f"{'published' if made.new else 'unchanged:'} {made.name}@{made.version}  {path}")
+        self._say(f"{'published' if made.new else 'unchanged:'} {made.name}@{made.version}  {_from_here(path)}")
 
     def _found(self) -> list[Path]:
         found = []
@@ -55,6 +55,11 @@ class WatchedFiles:
 
     def _seen(self, path: Path) -> Version | None:
         return self._published.get(path, (-1, -1))
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _version(path: Path) -> Version | None:
