@@ -95,6 +95,10 @@ def _read(file: Path) -> tuple["Workflow", list[Any]]:
     except UnicodeDecodeError as error:
         raise Failure("the workflow file is no UTF-8", where=str(file), remedy="save it as UTF-8") from error
     workflow = load(text, file.as_posix(), read=lambda name: (file.parent / name).read_text(encoding="utf-8"))
+    if workflow.files:
+        what = "texts that stand in files of their own can't be published yet"
+        remedy = "write them into the workflow"
+        raise Failure(what, where=f"{file}: {', '.join(workflow.files)}", remedy=remedy)
     return workflow, check(workflow)
 
 
@@ -102,10 +106,6 @@ async def publish_workflow(client: "Client", workflow: "Workflow", aliases: tupl
     """Publish a checked workflow."""
     from streams.client import PublishingContended, TooLarge
 
-    if workflow.files:
-        what = f"{workflow.file} takes texts from files, which a published version can't hold yet"
-        remedy = "write them into the workflow"
-        raise Failure(what, where=", ".join(workflow.files), remedy=remedy)
     try:
         return await client.publish_workflow(
             workflow.name, workflow.version_hash, workflow.source, file=workflow.file, aliases=aliases
