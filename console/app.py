@@ -145,6 +145,8 @@ def run(arguments: list[str] | None = None) -> int:
         if os.environ.get("MILLRACE_DEBUG"):
             raise
         return _told(_unexpected(error))
+    finally:
+        flags.forget()
     return returned if isinstance(returned, int) else OK
 
 

@@ -36,7 +36,7 @@ def test_every_problem_of_every_file_is_shown_at_its_place(millrace: Millrace) -
     assert "bad.yaml:3:5: this step has no kind" in rest
     assert "      - {id: a, transfrom: 1}" in rest and "        ^" in rest
     assert "bad.yaml:4:34: there is no step `x`" in said.err
-    assert "later.yaml:3:12: `approve` is part of the language, but this version cannot run it yet" in rest
+    assert "later.yaml:3:13: `approve` is part of the language, but this version cannot run it yet" in rest
     assert sum(line.startswith("  remedy: ") for line in rest) >= 3
 
 
