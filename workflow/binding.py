@@ -27,6 +27,8 @@ ABSENT: Final = _Absent()
 
 Lookup = Callable[[Path], Json]
 
+NO_VALUES: Lookup = dict[Path, Json]().get  # for what reads nothing
+
 
 def spelled(path: Path) -> str:
     return ".".join(path)

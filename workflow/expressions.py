@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from workflow.binding import ABSENT, Bindings, Lookup, spelled
+from workflow.binding import ABSENT, NO_VALUES, Bindings, Lookup, spelled
 from workflow.cel.compiler import Compiled, compile_text
 from workflow.cel.engine import CelFailed, Program
 from workflow.cel.facts import facts
@@ -35,7 +35,7 @@ class Expression:
         self._program: Program | None = compiled.program
         self._cost = compiled.cost
         self.paths: tuple[Path, ...] = (compiled.bare,) if compiled.bare else self._bindings.paths
-        self._constant = self._compute(_nothing) if not self.paths else ABSENT
+        self._constant = self._compute(NO_VALUES) if not self.paths else ABSENT
 
     @property
     def constant(self) -> bool:
@@ -81,10 +81,6 @@ class Expression:
 
 
 _SCALARS = frozenset({str, int, bool, type(None)})
-
-
-def _nothing(_: Path) -> Json:
-    return ABSENT
 
 
 def compile_expression(

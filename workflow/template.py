@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
 from typing import Any
 
-from workflow.binding import Lookup
+from workflow.binding import NO_VALUES, Lookup
 from workflow.cel.scope import Path, Scope
 from workflow.cel.tokens import CelSyntaxError, word_end
 from workflow.errors import Problems
@@ -213,10 +213,10 @@ class _Compiler:
             return None, None, STRING if len(pieces) > 1 else DYN
         if len(compiled) == 1 and isinstance(whole := compiled[0], Expression):
             return (
-                (None, whole.evaluate(_nowhere), whole.type) if whole.constant else (whole.evaluate, None, whole.type)
+                (None, whole.evaluate(NO_VALUES), whole.type) if whole.constant else (whole.evaluate, None, whole.type)
             )
         if all(isinstance(part, str) or (isinstance(part, Expression) and part.constant) for part in compiled):
-            return None, _joining(compiled)(_nowhere), STRING
+            return None, _joining(compiled)(NO_VALUES), STRING
         return _joining(compiled), None, STRING
 
     def piece(self, node: Scalar, piece: Piece) -> "str | Expression | None":
@@ -246,10 +246,6 @@ class _Compiler:
 
 def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def _nowhere(_: Path) -> Json:
-    raise AssertionError("a constant reads nothing")
 
 
 def _render_mapping(value: dict[str, Json], dynamic: list[tuple[str, Render]]) -> Render:

@@ -138,7 +138,10 @@ def test_what_is_wrong_is_told_with_its_place(text, line, column, says):
 
 
 def test_secrets_are_parts_beside_the_value():
-    text = 'with:\n  a/b: "Bearer {{ secrets.token }} {{ inputs.n }}"\n  c: ["{{ secrets.other }}"]\n  d: "{{ inputs.any }}"'
+    text = (
+        'with:\n  a/b: "Bearer {{ secrets.token }} {{ inputs.n }}"\n'
+        '  c: ["{{ secrets.other }}"]\n  d: "{{ inputs.any }}"'
+    )
     template, problems = compiled(text, "/with")
     assert not problems
     assert not template.constant

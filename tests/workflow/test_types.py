@@ -134,7 +134,8 @@ def test_a_long_message_is_cut():
 
 def test_defaults_fill_what_is_missing_and_leave_the_rest():
     found = schema(
-        "{n: {type: integer, default: 3}, in?: {properties: {m: {default: [1]}}}, of?: {items: {properties: {k: {default: 0}}}}}"
+        "{n: {type: integer, default: 3}, in?: {properties: {m: {default: [1]}}}, "
+        "of?: {items: {properties: {k: {default: 0}}}}}"
     )
     assert found.fill({}) == {"n": 3}
     assert found.fill({"n": 1, "in": {}, "of": [{}, {"k": 2}, 5]}) == {

@@ -144,6 +144,10 @@ def test_the_problem_shows_the_line_and_a_caret_under_the_column():
     assert shown[3].startswith("  remedy: ")
 
 
+def test_a_problem_without_remedy_or_source_is_one_line():
+    assert str(Problem("code", "it is wrong", "", Place("f", 1, 2))) == "f:1:2: it is wrong"
+
+
 def test_a_long_line_is_shown_around_its_column():
     shown = str(only_problem("[" * 400)).split("\n")
     assert len(shown[1]) <= 150

@@ -128,5 +128,3 @@ def parts(tree: Tree) -> Iterator[Tree]:
         case MapOf(entries=entries):
             for key, value in entries:
                 yield from (key, value)
-        case Literal() | Name():
-            return

@@ -1,0 +1,95 @@
+"""Workflow files: what is wrong with the keys and values of a step."""
+
+import pytest
+
+from tests.workflow.flow import problem
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "column", "says", "remedy"),
+    [
+        ("- {id: a, model: m, promt: x, prompt: y}",
+         "unknown_key", 3, 23, "`promt` is no key of a `model` step", "`prompt`"),
+        ("- {id: a, tool: m.f, url: x}",
+         "misplaced_key", 3, 24, "`url` does not belong to a `tool` step", "inside `http`"),
+        ("- {id: a, tool: m.f, prompt: x}", "misplaced_key", 3, 24, "`prompt` does not", "`model` or `agent`"),
+        ("- {id: a, http: {url: u, timeout: 1s}}",
+         "misplaced_key", 3, 28, "`timeout` does not belong to `http`", "to a step"),
+        ("- {id: a, tool: m.f, inputs: {}}", "misplaced_key", 3, 24, "`inputs`", "top of the file"),
+        ("- {id: a, transform: 1, attempts: 3}", "misplaced_key", 3, 27, "`attempts`", "inside `retry`"),
+        ("- {id: a, transform: 1, <<: {}}", "unknown_key", 3, 27, "no merge key", "defaults"),
+        ("- {tool: m.f}", "missing_key", 3, 5, "a step needs an id", "id: …"),
+        ("- {id: a, http: {method: GET}}", "missing_key", 3, 19, "`url` is missing in `http`", "url: …"),
+        ("- {id: a, model: m}", "missing_key", 3, 5, "needs something to ask", "prompt"),
+        ("- {id: a, prompt: x}", "missing_key", 3, 5, "names no model", "defaults"),
+        ("- {id: a, each: '{{ [1] }}'}", "missing_key", 3, 5, "`steps` is missing", "steps"),
+        ("- {id: a, wait: {}}", "missing_key", 3, 19, "takes one of `for`, `until`, `signal`", "add one"),
+        ("- {id: a, wait: {for: 1s, until: '2026-03-01T09:00:00Z'}}", "conflict", 3, 29, "not 2", "keep one"),
+        ("- {id: a, tool: m.f, undo: {}}", "missing_key", 3, 30, "`undo` takes one of", "add one"),
+        ("- {id: a, description: x}", "kind", 3, 5, "this step has no kind", "model"),
+        ("- {id: a, transfrom: x}", "kind", 3, 5, "no kind", "write `transform` for `transfrom`"),
+        ("- {id: a, tool: m.f, http: u}", "kind", 3, 24, "has tool and http", "several steps"),
+        ("- just text", "type", 3, 5, "a step is a mapping", "{id: …"),
+        ("- {id: A, tool: m.f}", "type", 3, 10, "`id` takes a name of small letters, digits and _, not 'A'", ""),
+        ("- {id: for, tool: m.f}", "reserved", 3, 10, "reserved word of CEL", "another name"),
+        ("- {id: in, tool: m.f}", "reserved", 3, 10, "reserved word of CEL", "another name"),
+        ("- {id: a, tool: m.f}\n"
+         "- {id: a, tool: m.f}",
+         "duplicate_id", 4, 10, "used twice; first in line 3", "unique"),
+        ("- {id: a, each: '{{ [1] }}', as: inputs, steps: [{id: b, transform: 1}]}",
+         "reserved", 3, 36, "has a meaning", ""),
+        ("- {id: a, each: '{{ [1] }}', as: index, steps: [{id: b, transform: 1}]}",
+         "reserved", 3, 36, "has a meaning", ""),
+        ("- {id: a, needs: [b], tool: m.f}", "needs", 3, 13, "there is no step `b`", "nothing is known"),
+        ("- {id: a, needs: [a], tool: m.f}", "needs", 3, 13, "can't wait for itself", "remove"),
+        ("- {id: a, needs: [b], tool: m.f}\n"
+         "- {id: b, tool: m.f}",
+         "needs", 4, 5, "wait for each other", "remove"),
+        ("- {id: a, tool: m.f, timeout: soon}", "type", 3, 33, "`timeout` takes a duration", "30s"),
+        ("- {id: a, tool: m.f, timeout: 30}", "type", 3, 33, "not 30", "30s"),
+        ("- {id: a, tool: m.f, timeout: Pfoo}", "type", 3, 33, "'Pfoo' is no duration", "30s"),
+        ("- {id: a, tool: m.f, retry: 3}", "type", 3, 31, "`retry` takes a mapping", "attempts"),
+        ("- {id: a, tool: m.f, retry: {attempts: 0}}", "type", 3, 42, "a whole number from 1", ""),
+        ("- {id: a, tool: m.f, retry: {on: [nope]}}", "type", 3, 36, "a list of error classes", ""),
+        ("- {id: a, tool: m.f, on_error: ignore}", "type", 3, 34, "fail, continue, or a list of steps", ""),
+        ("- {id: a, when: , tool: m.f}", "type", 3, 19, "`when` takes an expression", ""),
+        ("- {id: a, tool: nope}", "tool", 3, 19, "no name of a tool", "module.function"),
+        ("- {id: a, tool: m.f, with: text}", "type", 3, 30, "`with` is a mapping, not a string", "{name: value}"),
+        ("- {id: a, http: {url: u, method: FETCH}}", "type", 3, 36, "`FETCH` is no HTTP method", "GET"),
+        ("- {id: a, model: 'm-{{ 1 }}', prompt: x}", "model", 3, 20, "known when it is published", "choose"),
+        ("- {id: a, model: [m, ''], prompt: x}", "model", 3, 24, "known when it is published", "choose"),
+        ("- {id: a, model: {choose: [m]}, prompt: x}", "missing_key", 3, 20, "`by` is missing", ""),
+        ("- {id: a, wait: {for: 1y}}", "type", 3, 25, "`for` takes a duration", ""),
+        ("- {id: a, wait: {for: Pfoo}}", "type", 3, 25, "no duration", "correct it"),
+        ("- {id: a, wait: {until: tomorrow}}", "type", 3, 27, "no instant", "correct it"),
+        ("- {id: a, wait: 10m}", "type", 3, 19, "`wait` takes a mapping", ""),
+        ("- {id: a, http: 5}", "type", 3, 19, "`http` takes an address", ""),
+        ("- {id: a, each: '{{ 1 }}', steps: [{id: b, transform: 1}]}",
+         "type", 3, 19, "goes through a list, not a integer", "one `{{ }}`"),
+        ("- {id: a, each: '{{ {\"k\": 2} }}', steps: [{id: b, transform: 1}]}",
+         "type", 3, 19, "not a object", "keys(…)"),
+        ("- {id: a, each: 5, steps: [{id: b, transform: 1}]}", "type", 3, 19, "a list or a template", ""),
+        ("- {id: a, parallel: {}}", "type", 3, 23, "no branch", "name: [steps]"),
+        ("- {id: a, parallel: {x: 5}}", "type", 3, 27, "the branch `x` is a list of steps", ""),
+        ("- {id: a, parallel: 5}", "type", 3, 23, "`parallel` takes a mapping", ""),
+        ("- {id: a, switch: [5]}", "type", 3, 22, "a case is a mapping", ""),
+        ("- {id: a, switch: 5}", "type", 3, 21, "`switch` takes a list", ""),
+        ("- {id: a, switch: [{else: true, steps: [{id: b, transform: 1}]}, {when: 'true', steps: [{id: "
+         "c, transform: 1}]}]}",
+         "order", 3, 22, "never reached", "end"),
+        ("- {id: a, switch: [{steps: [{id: b, transform: 1}]}]}",
+         "missing_key", 3, 22, "takes one of `when`, `else`", ""),
+        ("- {id: a, loop: 5, steps: [{id: b, transform: 1}]}", "type", 3, 19, "`loop` takes a mapping", ""),
+        ("- {id: a, tool: m.f, output: strnig}", "schema", 3, 32, "no type", "`string`"),
+        ("- {id: a, tool: m.f, labels: {a: '{{ 1 }}'}}", "type", 3, 32, "fixed texts", ""),
+        ("- {id: a, sql: 5}", "type", 3, 18, "`sql` takes a mapping", ""),
+        ("- {id: a, agent: 5, model: m}", "type", 3, 20, "`agent` takes a mapping", ""),
+        ("- {id: a, tool: 5}", "type", 3, 19, "`tool` takes text", ""),
+        ("- {id: a, workflow: 5}", "type", 3, 23, "`workflow` takes name@alias", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_step_is_told_with_place_and_remedy(text, code, line, column, says, remedy):
+    found = problem(text)
+    assert (found.code, found.place.line, found.place.column) == (code, line, column)
+    assert says in found.message
+    assert remedy in found.remedy
