@@ -1,7 +1,6 @@
 """What goes wrong at the command line: said once, in one block, with its remedy; and the exit codes."""
 
 import sys
-from typing import NoReturn
 
 #: Exit codes, as `millrace --help` promises them.
 OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -42,9 +41,3 @@ def usage(what: str, remedy: str = "", cause: str = "") -> Failure:
 def show(failure: Failure) -> None:
     """Print it where errors go."""
     print(failure, file=sys.stderr)
-
-
-def end(failure: Failure) -> NoReturn:
-    """Print it and end with its exit code."""
-    show(failure)
-    raise SystemExit(failure.code)
