@@ -131,7 +131,6 @@ class Workflow:
     settings: Mapping[str, Json] = field(default_factory=dict)
     keys: Mapping[str, Place] = field(default_factory=dict)
     document: Mapping[str, Json] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     file: str = "<workflow>"
     warnings: tuple[Problem, ...] = ()

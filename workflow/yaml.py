@@ -1,7 +1,7 @@
 """YAML 1.2 as a tree of values that know their place in the file, read with libyaml's parser."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -35,6 +35,7 @@ class Scalar:
     style: str = ""
     raw: str = ""
     nodes: int = 1
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Mapping:
     keys: dict[str, Place]
     place: Place
     nodes: int = 1
+    span: tuple[int, int] = (0, 0)
 
 
 Node = Scalar | Sequence | Mapping
@@ -82,6 +84,12 @@ def read(text: str, file: str, problems: Problems) -> Node | None:
     except _Refused:
         pass  # the reason is already in `problems`
     return None
+
+
+def _end_of_last(entries: dict[str, Node]) -> int:
+    """A block mapping ends with its last value; its end event lies behind the blanks that follow."""
+    last = next(reversed(entries.values()), None)
+    return last.end if isinstance(last, Scalar) else last.span[1] if isinstance(last, Mapping) else 0
 
 
 class _Refused(Exception):
@@ -167,7 +175,7 @@ class _Reader:
             return self.scalar(event, place)
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(place, depth)
-        return self.mapping(place, depth)
+        return self.mapping(event, place, depth)
 
     def alias(self, event: Any) -> Node:
         place, name = self.place(event), event.anchor
@@ -180,7 +188,7 @@ class _Reader:
             problem = "refers to itself" if name in self.anchors else "is defined nowhere before it"
             message = f"the alias `*{name}` {problem}"
             raise self.refuse("aliases", message, f"{QUOTE} if it is part of the value", place.line, place.column)
-        return node
+        return replace(node, end=event.end_mark.index + self.offset) if isinstance(node, Scalar) else node
 
     def sequence(self, place: Place, depth: int) -> Sequence:
         items = []
@@ -190,7 +198,7 @@ class _Reader:
             event = self.next_event()
         return Sequence(tuple(items), place, 1 + sum(item.nodes for item in items))
 
-    def mapping(self, place: Place, depth: int) -> Mapping:
+    def mapping(self, start: Any, place: Place, depth: int) -> Mapping:
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
         event = self.next_event()
@@ -199,7 +207,9 @@ class _Reader:
             value = self.node(self.next_event(), depth + 1)
             self.enter(key, value, entries, keys)
             event = self.next_event()
-        return Mapping(entries, keys, place, 1 + sum(value.nodes for value in entries.values()))
+        nodes = 1 + sum(value.nodes for value in entries.values())
+        end = event.end_mark.index + self.offset if start.flow_style else _end_of_last(entries)
+        return Mapping(entries, keys, place, nodes, (start.start_mark.index + self.offset, end))
 
     def enter(self, key: Node, value: Node, entries: dict[str, Node], keys: dict[str, Place]) -> None:
         if not isinstance(key, Scalar):
@@ -218,7 +228,7 @@ class _Reader:
         style = event.style or ""
         raw = self.text[event.start_mark.index + self.offset : event.end_mark.index + self.offset]
         value = event.value if style in ("'", '"', "|", ">") else self.resolve(event.value, place)
-        return Scalar(value, event.value, place, style, raw)
+        return Scalar(value, event.value, place, style, raw, 1, event.end_mark.index + self.offset)
 
     def resolve(self, text: str, place: Place) -> Any:
         """The value of a plain scalar by YAML 1.2's core schema: `on`, `yes` and dates stay text."""

@@ -96,6 +96,54 @@ def test_a_file_that_cannot_be_read_is_a_problem(error):
     assert problem("- {id: a, model: m, prompt: {file: p.md}}").code == "file"
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{file: p.md}",
+        "{ file : 'p.md' }  # why",
+        "\n      file: p.md\n",
+        "\n      file: p.md   # why\n\n",
+        "&p {file: p.md}",
+        "{file: &f p.md}",
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["one line", 'a "b" {{ inputs.n }}\n\ttab \\ \r\nend\n', "\x85\u2028\x7f\ufeff😀 ''", "x" * 5_000, ""]
+)
+def test_a_version_is_whole_without_the_files_it_was_made_from(prompt, text):
+    source = f"name: t\ninputs: {{n: integer}}\nsteps:\n  - id: a\n    prompt: {prompt}\n    model: m\n"
+    found = load(source, "f", read=lambda _: text)
+    again = load(found.source, "f")
+    assert again.version_hash == found.version_hash
+    assert again.source == found.source
+    assert again.document["steps"][0]["prompt"] == text
+    assert found.source.count("\n") == source.count("\n")
+
+
+def test_a_file_named_by_an_alias_is_pinned_too():
+    source = (
+        "name: t\nsteps:\n  - {id: a, model: m, prompt: {file: &f p.md}}\n"
+        "  - id: b\n    model: m\n    prompt:\n      file: *f\n    max_tokens: 3\n"
+    )
+    found = load(source, read=lambda _: "text")
+    assert [step["prompt"] for step in found.document["steps"]] == ["text", "text"]
+
+
+def test_files_that_make_a_workflow_too_large_are_refused():
+    with pytest.raises(DefinitionInvalid, match="with the texts of its files"):
+        load("name: t\nsteps: [{id: a, model: m, prompt: {file: p.md}}]\n", read=lambda _: "x" * (1 << 20))
+
+
+def test_a_file_with_half_a_character_is_refused():
+    with pytest.raises(DefinitionInvalid, match="can't be read"):
+        load("name: t\nsteps: [{id: a, model: m, prompt: {file: p.md}}]\n", read=lambda _: "\ud800")
+
+
+def test_an_empty_mapping_has_a_span():
+    with pytest.raises(DefinitionInvalid, match="takes a text"):
+        load("name: t\nsteps: [{id: a, model: m, prompt: {file: [x]}}, {id: b, model: m, prompt: {}}]\n")
+
+
 def test_a_problem_in_a_file_is_shown_there():
     with pytest.raises(DefinitionInvalid) as caught:
         load("name: t\nsteps: [{id: a, model: m, prompt: {file: p.md}}]\n", read=lambda _: "one\ntwo {{ inputs.x }}")
@@ -114,7 +162,7 @@ def test_files_are_read_once_and_pinned():
     text = "name: t\ninputs: {n: integer}\nsteps:\n  - {id: a, model: m, system: {file: p.md}, prompt: {file: p.md}}\n"
     found = load(text, read=read)
     assert asked == ["p.md"]
-    assert found.files == {"p.md": "Judge {{ inputs.n }}\nnow"}
+    assert 'system: "Judge {{ inputs.n }}\\nnow"' in found.source
     assert render(found.steps.last, inputs={"n": 3})["prompt"] == "Judge 3\nnow"
     assert load(text, read=lambda _: "other").version_hash != found.version_hash
 

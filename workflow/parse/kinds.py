@@ -173,7 +173,8 @@ def _plain_level(context: Context) -> Arguments:
     if fields is None:
         return Arguments(constant({}))
     secrets = ("/connection",) if context.draft.kind == "sql" else ()
-    return Arguments(context.template(_mapping(fields.entries, fields), *secrets))
+    entries = {name: context.files.text_of(node) if name == "prompt" else node for name, node in fields.entries.items()}
+    return Arguments(context.template(_mapping(entries, fields), *secrets))
 
 
 def _workflow(context: Context) -> Arguments:

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow.cel.scope import ERROR, RUN, Scope, root_scope
 from workflow.definition import Steps, Workflow
-from workflow.errors import DefinitionInvalid, Problems
+from workflow.errors import DefinitionInvalid, Place, Problems
 from workflow.keys import WORKFLOW
 from workflow.levels import LEVELS
 from workflow.parse.drafts import Draft, DraftReader
@@ -21,7 +21,7 @@ from workflow.parse.visible import Unseen
 from workflow.schema import Schema
 from workflow.template import Template, compile_template
 from workflow.types import MAP, Type, object_of
-from workflow.yaml import Mapping, plain
+from workflow.yaml import MAX_SIZE, Mapping, plain
 from workflow.yaml import read as read_yaml
 
 LANGUAGE = 1
@@ -32,16 +32,26 @@ _CHECKED = ("budget", "concurrency", "dedupe", "ending")
 
 
 def load(text: str, file: str = "<workflow>", *, read: Read | None = None) -> Workflow:
-    """The definition; DefinitionInvalid holds every problem of the file. `read` gives the text of a file it names."""
+    """The definition; DefinitionInvalid holds every problem of the file.
+
+    `read` gives the text of a file that the workflow names; `source` of the definition then holds that text.
+    """
     problems = Problems(text)
+    files = Files(read, problems)
     node = read_yaml(text, file, problems)
     workflow = None
     if isinstance(node, Mapping):
-        workflow = _Loader(node, problems, Files(read, problems)).workflow()
+        workflow = _Loader(node, problems, files).workflow()
     elif node is not None:
         problems.add("type", "a workflow is a mapping", "begin with `name:` and `steps:`", node.place)
+    pinned = files.pinned(text)
+    if files.texts and len(pinned.encode()) > MAX_SIZE:
+        message = "with the texts of its files the workflow is larger than 1 MiB"
+        problems.add("too_large", message, "shorten them, or hand them in as inputs", Place(file, 1, 1))
     if problems.errors or workflow is None:
         raise DefinitionInvalid(problems.ordered())
+    if pinned != text:
+        return replace(load(pinned, file), warnings=tuple(problems.ordered()))
     return replace(workflow, source=text, file=file, warnings=tuple(problems.ordered()))
 
 
@@ -83,7 +93,6 @@ class _Loader:
             settings={name: fields.value(name) for name in _SETTINGS if name in fields},
             keys=fields.keys,
             document=plain(self.node),
-            files=self.files.texts,
         )
 
     def inputs(self) -> Schema:
@@ -118,7 +127,7 @@ class _Loader:
 
     def version_hash(self) -> str:
         """The same for files that differ in comments and layout only; the order of keys is part of a version."""
-        normal: dict[str, Any] = {"language": LANGUAGE, "document": plain(self.node), "files": self.files.texts}
+        normal: dict[str, Any] = {"language": LANGUAGE, "document": plain(self.node)}
         text = json.dumps(normal, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
