@@ -116,16 +116,17 @@ def measure(values: list[Json], source: str) -> None:
     waiting = values
     while waiting:
         value = waiting.pop()
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             size += len(value)
             if "\0" in value:
                 raise ExpressionFailed("text with a NUL character can't go into an expression", source)
-        elif isinstance(value, dict):
-            waiting.extend(value)
-            waiting.extend(value.values())
-        elif isinstance(value, list):
+        elif kind is dict:
+            waiting += value
+            waiting += value.values()
+        elif kind is list:
             items += len(value)
-            waiting.extend(value)
+            waiting += value
         else:
             size += 8
         if size > MAX_BYTES or items > MAX_ITEMS:

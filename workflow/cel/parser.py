@@ -7,6 +7,7 @@ MAX_SOURCE = 16 * 1024
 MAX_DEPTH = 32
 
 _LEVELS = (("||",), ("&&",), ("<", "<=", ">", ">=", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
+_STRENGTHS = {operator: strength for strength, operators in enumerate(_LEVELS, 1) for operator in operators}
 _LITERALS = frozenset({"string", "int", "float"})
 
 
@@ -64,26 +65,29 @@ class _Parser:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise CelSyntaxError(f"nested deeper than {MAX_DEPTH}", self.word.start)
-        condition = self.level(0)
+        condition = self.binary(1)
         tree = self.choice(condition) if self.accept("?") else condition
         self.depth -= 1
         return tree
 
     def choice(self, condition: Tree) -> Tree:
-        then = self.level(0)
+        then = self.binary(1)
         self.expect(":", "after the first value of `? :`")
         otherwise = self.expression()
         return Choice(condition, then, otherwise, condition.start, otherwise.end)
 
-    def level(self, strength: int) -> Tree:
-        if strength == len(_LEVELS):
-            return self.unary()
-        left = self.level(strength + 1)
-        while self.is_symbol(*_LEVELS[strength]):
+    def binary(self, least: int) -> Tree:
+        """A chain of operators that bind at least this strongly, from left to right."""
+        left = self.unary()
+        while (strength := self.strength()) >= least:
             operator = self.take()
-            right = self.level(strength + 1)
+            right = self.binary(strength + 1)
             left = Binary(operator.text, left, right, left.start, right.end, operator.start)
         return left
+
+    def strength(self) -> int:
+        word = self.word
+        return _STRENGTHS.get(word.text, 0) if word.kind in ("symbol", "name") else 0
 
     def unary(self) -> Tree:
         prefixes = []
