@@ -14,7 +14,7 @@ from projections.times import timestamp
 from schemas import events as e
 from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, UnknownSchema
 from schemas.message import Cause, Event
-from schemas.partition import PartitionClaimed, PartitionRestored
+from schemas.partition import Held, PartitionClaimed, PartitionRestored, RunQuarantined, RunReleased
 from workflow.validity import Claim
 
 
@@ -53,7 +53,9 @@ class RecordsMissing(Exception):
 #: (run ids) → the newest incarnation of each that is in the database.
 Lookup = Callable[[Collection[str]], dict[str, int]]
 
+_STARTS = (e.RunAccepted, e.RunStarted)
 _ENDINGS = (e.RunSucceeded, e.RunFailed, e.RunCancelled, e.RunRefused)
+_FACTS = (e.OutcomeIgnored, RunQuarantined, Held, RunReleased)
 
 
 class Intake:
@@ -103,10 +105,14 @@ class Intake:
             raise Unreadable(_where(raw, f"cannot be read: {error}")) from error
 
     def _look_up_past(self, events: Iterable[Any]) -> None:
-        """What is said of a run that ended belongs to the newest one of that id: asked for where it is not open."""
-        unknown = {event.run_id for event in events if isinstance(event, Event) and event.run_id not in self._open}
-        unknown.discard("")
-        self._past = self._lookup(unknown) if unknown else {}
+        """Ask at once for what is said of runs that are not open; what a start stands before needs no asking."""
+        unknown, starting = set[str](), set[str]()
+        for event in events:
+            if isinstance(event, _STARTS):
+                starting.add(event.run_id)
+            elif _is_about_a_run(event) and event.run_id not in self._open and event.run_id not in starting:
+                unknown.add(event.run_id)
+        self._past = dict.fromkeys(unknown, 0) | self._lookup(unknown) if unknown else {}
 
     def _is_next(self, raw: Raw) -> bool:
         position = self.positions.setdefault(raw.partition, Position())
@@ -124,24 +130,32 @@ class Intake:
         valid = self.positions[raw.partition].claim.admits(event)
         if valid:
             self._follow(raw.partition, event)
-        place = Place(raw.partition, raw.offset, event.run_id, self._incarnation(event.run_id), timestamp(event.time))
+        incarnation = self._incarnation(event) if valid else 0
+        place = Place(raw.partition, raw.offset, event.run_id, incarnation, timestamp(event.time))
         record_event(batch, place, event, _kind(said), valid, said)
         if valid:
             apply(batch, place, event)
 
     def _follow(self, partition: int, event: Event) -> None:
         """Remember which run an id means from here on, and whose log this is."""
-        if isinstance(event, e.RunAccepted | e.RunStarted):
+        if isinstance(event, _STARTS):
             self._open[event.run_id] = event.incarnation
         elif isinstance(event, _ENDINGS):
             self._past[event.run_id] = self._open.pop(event.run_id, self._past.get(event.run_id, 0))
         elif isinstance(event, PartitionClaimed | PartitionRestored):
             self.positions[partition].log = event.log
 
-    def _incarnation(self, run_id: str) -> int:
-        """Of the run that the id means now; 0 where none ever started."""
+    def _incarnation(self, event: Event) -> int:
+        """Of the run that the id means now: the newest that had it; 0 where none ever started."""
+        if not _is_about_a_run(event):
+            return 0
+        run_id = event.run_id
         found = self._open.get(run_id)
-        return self._past.get(run_id, 0) if found is None else found
+        if found is None:
+            found = self._past.get(run_id)
+        if found is None:  # the start that stood before it was void
+            found = self._past[run_id] = self._lookup([run_id]).get(run_id, 0)
+        return found
 
     def _write_positions(self, batch: Batch, partitions: Iterable[int]) -> None:
         for number in partitions:
@@ -155,6 +169,11 @@ class Intake:
                 owner=claim.owner,
                 n=claim.n,
             )
+
+
+def _is_about_a_run(event: Any) -> bool:
+    """Whether an event changes the rows of a run: a part of its state, or one of the facts about it."""
+    return isinstance(event, Event) and (event.seq > 0 or isinstance(event, _FACTS))
 
 
 def _kind(said: Any) -> str:

@@ -1,5 +1,6 @@
 """Event → rows, without Kafka and without DuckDB."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import orjson
@@ -102,6 +103,27 @@ def test_a_run_id_that_is_used_again_is_another_run() -> None:
         (first.incarnation, "a"),
         (second.incarnation, "b"),
     }
+
+
+def test_the_database_is_asked_only_for_runs_that_had_ended() -> None:
+    log = Log(1)
+    owner = Owner(log, 0, "w1").claim()
+    owner.start("run-1")
+    owner.schedule("run-1", "a")
+    owner.write(p.CommandRefused, "typo", seq=0, command="StartRun", command_id="c", reason="r", message="m")
+    owner.ignore("old", "a", 1, [])
+    zombie = Owner(log, 0, "w0", epoch=1)
+    zombie.start("older")
+    owner.ignore("older", "a", 1, [call(log, 5)])
+    asked: list[set[str]] = []
+
+    def lookup(run_ids: Collection[str]) -> dict[str, int]:
+        asked.append(set(run_ids))
+        return dict.fromkeys(run_ids, 77)
+
+    batch = Intake({}, {}, lookup).take(log.records())
+    assert asked == [{"old"}, {"older"}]
+    assert [key[:2] for key in batch.model_calls.changed] == [("older", 77)]
 
 
 def test_a_step_handled_by_on_error_keeps_its_kind_and_succeeds() -> None:
