@@ -1,6 +1,7 @@
 """The Faust app: membership of the group, two agents that hand over, and the assignment's signals."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -40,9 +41,23 @@ class ReadyStream(Stream[Any]):
                 self.service_reset()
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """How this process is known to the group: under a name that outlives it, or not; seconds of silence allowed."""
+
+    instance_id: str | None
+    session: float
+
+    @classmethod
+    def on(cls, settings: WorkerSettings, seat: str, full_broker: bool) -> "Membership":
+        """Static, so that a restart disturbs nobody. The embedded broker, which hands out no producer ids either,
+        keeps static members waiting for six seconds and others for half their session."""
+        return cls(seat, settings.session) if full_broker else cls(None, min(settings.session, 1.0))
+
+
 def build_app(
     settings: WorkerSettings,
-    seat: str,
+    membership: Membership,
     hand_over: HandOver,
     on_assigned: Callable[[set[int]], None],
     on_revoked: Callable[[], None],
@@ -56,12 +71,12 @@ def build_app(
         broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
         datadir=str(settings.data_dir / "faust"),
         Stream=ReadyStream,
-        consumer_group_instance_id=seat,
+        consumer_group_instance_id=membership.instance_id,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
-        broker_session_timeout=settings.session,
-        broker_heartbeat_interval=min(1.0, settings.session / 4),
-        broker_rebalance_timeout=max(settings.session, 6.0),
+        broker_session_timeout=membership.session,
+        broker_heartbeat_interval=min(1.0, membership.session / 4),
+        broker_rebalance_timeout=membership.session,
         broker_request_timeout=30.0,
         stream_buffer_maxsize=BUFFER,
         stream_wait_empty=False,

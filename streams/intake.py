@@ -60,10 +60,11 @@ class Intake:
 
     async def reached(self, end: int) -> bool:
         """Whether everything before an offset was decided."""
-        if self.reading < 0:
+        reading = self.reading
+        if reading < 0:
             return False
-        position, handed = await self.owner.parts.consumer.reached(self.topic, self.owner.number)
-        return position >= end and handed == self.taken
+        position, handed = await self.owner.parts.consumer.reached(self.topic, self.owner.number, reading)
+        return reading == self.reading and position >= end and handed == self.taken
 
     def wake(self) -> None:
         """Go on, soon."""

@@ -27,8 +27,8 @@ class Opener(Protocol):
     async def open(self, topic: str, partition: int, offset: int) -> int:
         """Read on from an offset; the number of this reading is on each message of it."""
 
-    async def reached(self, topic: str, partition: int) -> tuple[int, int]:
-        """(the offset read up to, how many messages of the present reading were handed over)."""
+    async def reached(self, topic: str, partition: int, reading: int) -> tuple[int, int]:
+        """(the offset read up to, how many messages of this reading were handed over)."""
 
 
 @dataclass(slots=True)

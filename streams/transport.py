@@ -113,11 +113,12 @@ class LogConsumer(driver.Consumer):
         tp = TP(topic, partition)
         return int(await self._thread.call_thread(self._thread.open_in_thread, tp, offset))
 
-    async def reached(self, topic: str, partition: int) -> tuple[int, int]:
-        """(the offset read up to, how many messages of the present reading were handed over)."""
+    async def reached(self, topic: str, partition: int, reading: int) -> tuple[int, int]:
+        """(the offset read up to, how many messages of this reading were handed over)."""
         tp = TP(topic, partition)
         position = int(await self._thread.call_thread(self._thread.position_in_thread, tp))
-        return position, self.handed.get(tp, (-1, 0))[1]
+        latest, count = self.handed.get(tp, (-1, 0))
+        return position, count if latest == reading else 0
 
     async def perform_seek(self) -> None:
         """Owners seek; committed offsets say nothing about where to begin."""

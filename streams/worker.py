@@ -13,7 +13,7 @@ from schemas.codec import Decoder
 from schemas.record import RECORDS
 from schemas.topics import COMMANDS, OUTCOMES
 from steps.executor import Executor
-from streams.app import build_app
+from streams.app import Membership, build_app
 from streams.archive import EventArchive
 from streams.beats import INTERVAL, Beats
 from streams.broker_features import idempotence_available
@@ -61,14 +61,16 @@ async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "
     await ensure_topics(bootstrap, settings.prefix, settings.partitions, settings.replication, auth)
     seat = Seat(settings.data_dir, settings.seat)
     stack.callback(seat.leave)
-    producer = Producer(bootstrap, idempotent=await idempotence_available(bootstrap, auth), auth=auth)
+    idempotent = await idempotence_available(bootstrap, auth)
+    producer = Producer(bootstrap, idempotent=idempotent, auth=auth)
     await producer.start()
     stack.push_async_callback(producer.stop)
     decoder = Decoder()
     vocabulary = await stack.enter_async_context(Vocabulary(bootstrap, settings.prefix, decoder, auth=auth))
     await vocabulary.read_to_end()
     await vocabulary.publish(RECORDS.values(), producer)
-    worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name)
+    membership = Membership.on(settings, seat.name, idempotent)
+    worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name, membership)
     executor, log = Executor(settings.steps), LogReader(settings)
     definitions, beats = Definitions(settings, decoder), Beats(worker.id, seat.name, producer, settings)
     for closing in (executor.close, log.stop, definitions.stop, beats.stop):
@@ -98,10 +100,10 @@ class Worker:
 
     parts: Parts
 
-    def __init__(self, worker_id: str, settings: WorkerSettings, seat: str) -> None:
+    def __init__(self, worker_id: str, settings: WorkerSettings, seat: str, membership: Membership) -> None:
         self.id, self.settings, self.seat = worker_id, settings, seat
         self.owners: dict[int, Owner] = {}
-        self.app = build_app(settings, seat, self.hand_over, self.assigned, self.revoked)
+        self.app = build_app(settings, membership, self.hand_over, self.assigned, self.revoked)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:

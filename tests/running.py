@@ -35,7 +35,6 @@ def worker_settings(broker: Broker, prefix: str, **changes: Any) -> WorkerSettin
         app=f"{prefix}app",
         partitions=PARTITIONS,
         data_dir=Path(tempfile.mkdtemp(prefix="millrace-test-")),
-        session=1.0 if broker.name == "embedded" else 6.0,
         grace=5.0,
         steps=StepSettings(models="scripted", tools_path=(TOOLS,)),
     )

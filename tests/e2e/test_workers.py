@@ -12,9 +12,9 @@ from streams.client import Client
 from streams.topics import ensure_topics
 from tests.running import Running, worker_process, worker_settings
 
-ARGUMENTS = '{ledger: "{{ inputs.ledger }}", line: l, seconds: 0.05}'
+ARGUMENTS = '{ledger: "{{ inputs.ledger }}", line: l, seconds: "{{ inputs.seconds }}"}'
 STEPS = "".join(f"  - {{id: s{n}, tool: t.note, idempotent: true, with: {ARGUMENTS}}}\n" for n in range(3))
-NOTED = f"name: noted\ninputs: {{ledger: string}}\nsteps:\n{STEPS}"
+NOTED = f"name: noted\ninputs: {{ledger: string, seconds: {{type: number, default: 0.05}}}}\nsteps:\n{STEPS}"
 
 
 def check_ledger(ledger: str, records: list) -> collections.Counter:
@@ -41,7 +41,8 @@ async def test_a_second_worker_joins_and_the_first_is_killed(broker, topic_prefi
     second = None
     try:
         await world.publish(NOTED)
-        runs = [await world.client.start("noted", {"ledger": str(ledger)}) for _ in range(200)]
+        inputs = {"ledger": str(ledger), "seconds": 0.6}  # long enough for the second to take its share
+        runs = [await world.client.start("noted", inputs) for _ in range(200)]
         second = await worker_process(world.settings, "seat-2")
         await world.until(e.RunSucceeded, 20)
         first.send_signal(signal.SIGKILL)
