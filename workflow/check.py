@@ -55,8 +55,15 @@ def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
         yield from ((f"`{name}` of a `{step.kind}` step", step.keys[name]) for name in _OF_ATTEMPTS & step.keys.keys())
     if "signal" in (step.config.value or {} if step.kind == "wait" else {}):
         yield "`wait: {signal}`", step.keys["wait"]
+    if any(path[0] == "settings" for path in _paths(step)):
+        yield "`settings`", step.place
     if "choice" in step.settings:
         yield "`model: {choose}`", step.place
+
+
+def _paths(step: Step) -> Iterator[tuple[str, ...]]:
+    yield from step.config.paths
+    yield from step.when.paths if step.when is not None else ()
 
 
 def _lists(step: Step) -> Iterator[Steps]:

@@ -66,6 +66,7 @@ steps:
     parallel: {x: [{id: j, tool: m.f, undo: {tool: m.g}}]}
     on_error: [{id: k, workflow: other}]
   - {id: l, transform: 1, timeout: 1s}
+  - {id: n, when: has(settings.x), transform: "{{ settings.y }}"}
 on_failure: [{id: m, sql: {connection: c, query: q}}]
 triggers: [{topic: t}]
 """
@@ -84,9 +85,10 @@ triggers: [{topic: t}]
         (16, "`undo`"),
         (17, "`workflow`"),
         (18, "`timeout` of a `transform` step"),
-        (19, "`on_failure`"),
-        (19, "`sql`"),
-        (20, "`triggers`"),
+        (19, "`settings`"),
+        (20, "`on_failure`"),
+        (20, "`sql`"),
+        (21, "`triggers`"),
     ]
 
 

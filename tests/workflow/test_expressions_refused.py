@@ -21,6 +21,8 @@ from tests.workflow.expression import compiled, error, failure, value
         ("n > 1", 1, "`n` is an input", "`inputs.n`"),
         ("foo", 1, "`foo` is unknown", "known here"),
         ("round.index", 1, "`round` isn't in scope here", "`loop`"),
+        ("step.output", 1, "`step` isn't in scope here", "`steps.ID.output`"),
+        ("steps.judge.?usage.cost", 20, "`steps.judge.usage` has no field `cost`", "usd"),
         ("event.data", 1, "`event` isn't in scope here", "topic"),
         ("secrets.token", 1, "a secret can't be part of an expression", "{{ secrets.NAME }}"),
         ("inputs.s.foo", 10, "`inputs.s` is a string and has no field `foo`", "as it is"),

@@ -100,6 +100,11 @@ def test_the_arguments_of_the_other_kinds_that_run():
     assert render(waits, inputs={"long": "5s"}) == {"for": "5s"}
 
 
+def test_a_step_knows_its_key():
+    found = step("- {id: a, when: size(step.key) > 1, tool: m.f, with: {key: '{{ step.key }}'}}")
+    assert render(found, step={"key": "r1/a"}) == {"key": "r1/a"}
+
+
 def test_secrets_go_into_tools_and_requests():
     head = "secrets: [token]\n"
     found = step("- {id: a, http: {url: u, headers: {authorization: 'Bearer {{ secrets.token }}'}}}", head)

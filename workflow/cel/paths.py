@@ -106,7 +106,7 @@ def _unknown_root(found: StaticPath, scope: Scope) -> Issue:
     if name == "secrets":
         remedy = "write it alone, as {{ secrets.NAME }}, in `with` of a tool or in http headers, query or body"
         return Issue("secret", "a secret can't be part of an expression", remedy, found.start)
-    if name in ("round", "event", "fire", "template", "error", "index"):
+    if name in ("round", "event", "fire", "template", "error", "index", "step"):
         return Issue("unknown_name", f"`{name}` isn't in scope here", _ELSEWHERE[name], found.start)
     steps = scope.roots.get("steps")
     if name in scope.unseen or (steps and steps.fields and name in steps.fields):
@@ -123,6 +123,7 @@ _ELSEWHERE = {
     "fire": "`fire` exists in triggers with a schedule",
     "template": "`template` exists in files that others extend",
     "error": "`error` exists in the steps of `on_error`; elsewhere read `steps.ID.error`",
+    "step": "`step.key` exists in steps; the output of a step is `steps.ID.output`",
     "index": "`index` exists in the steps of an `each`",
 }
 

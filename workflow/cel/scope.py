@@ -16,11 +16,9 @@ from workflow.types import (
 
 Path = tuple[str, ...]
 
-ERROR = object_of({"class": STRING, "message": STRING}, closed=False)
-USAGE = object_of(
-    {"input_tokens": INT, "output_tokens": INT, "cache_read_tokens": INT, "thinking_tokens": INT, "usd": DOUBLE},
-    closed=False,
-)
+ERROR = object_of({"class": STRING, "message": STRING})
+USAGE = object_of({"input_tokens": INT, "output_tokens": INT, "usd": DOUBLE})
+STEP = object_of({"key": STRING})
 RUN = object_of(
     {"id": STRING, "name": STRING, "version": STRING, "started": TIMESTAMP, "status": STRING, "error": ERROR},
     missing=frozenset({"error"}),
@@ -28,7 +26,21 @@ RUN = object_of(
 EVENT = object_of({"topic": STRING, "key": DYN, "data": DYN, "headers": MAP, "time": TIMESTAMP}, closed=False)
 FIRE = object_of({"time": TIMESTAMP}, closed=False)
 NAMES = frozenset(
-    {"inputs", "steps", "run", "settings", "secrets", "event", "fire", "now", "template", "round", "index", "error"}
+    {
+        "inputs",
+        "steps",
+        "run",
+        "settings",
+        "secrets",
+        "event",
+        "fire",
+        "now",
+        "template",
+        "round",
+        "index",
+        "error",
+        "step",
+    }
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from workflow.cel.scope import ERROR, Scope, step_type
+from workflow.cel.scope import ERROR, STEP, Scope, step_type
 from workflow.definition import Case, Json, Step, Steps
 from workflow.errors import Problems
 from workflow.expressions import Expression, paths_known_if
@@ -62,6 +62,7 @@ class StepCompiler:
 
     def list_of(self, drafts: list[Draft], outer: Scope, around: Mapping[str, Type]) -> Compiled:
         """Compiles one list; `around` are the steps that all of its steps see."""
+        outer = outer.with_roots({"step": STEP})
         resolve_needs(drafts, self.problems)
         ordered = in_order(drafts, self.problems)
         bits = {draft.id: 1 << number for number, draft in enumerate(ordered)}
