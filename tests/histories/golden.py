@@ -1,0 +1,90 @@
+"""Golden histories: real records of the past, replayed in every build to the state they had then.
+
+`python -m tests.histories.golden` writes the files that are missing; one that is there is never written again.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from schemas.codec import decode, encode
+from tests.story import Shelf, Story, replay, told
+from workflow.partition import Partition
+
+FOLDER = Path(__file__).parent
+
+SHAPES = """
+name: shapes
+inputs: {n: integer}
+steps:
+  - id: p
+    parallel:
+      one: [{id: b, tool: t.x}, {id: c, transform: {v: "{{ steps.b.output }}"}}]
+      two: [{id: d, when: inputs.n > 3, tool: t.x}]
+  - {id: w, wait: {for: 10s}}
+  - {id: z, tool: t.x, on_error: [{id: fix, transform: "{{ error.message }}"}]}
+"""
+RETRIES = """
+name: retries
+steps:
+  - {id: m, model: [claude-haiku-4-5, gemini-2.5-flash], prompt: hi, retry: {attempts: 2, backoff: 1s}}
+  - {id: t, tool: t.x, idempotent: true}
+"""
+
+
+def shapes(story: Story) -> None:
+    story.start(n=5).succeed("p/two/d", 1).succeed("p/one/b", 2).timer("w").fail("z", "fatal", "oh no")
+    story.start("open", n=1)
+
+
+def retries(story: Story) -> None:
+    story.start().fail("m", "overloaded").fail("m", "overloaded").timer("m").succeed("m", "hello").lose("t")
+    story.timer("t").give_back("t").timer("t").succeed("t", 1).start().cancel("nobody")
+
+
+def refusals(story: Story) -> None:
+    story.start(workflow="later").read_definitions().start("r2").cancel("r2").start("r3").succeed("m", "x", run_id="r3")
+
+
+STORIES: dict[str, tuple[str, Callable[[Story], None]]] = {
+    "shapes": (SHAPES, shapes),
+    "retries": (RETRIES, retries),
+    "refusals": (RETRIES, refusals),
+}
+
+
+def summary(partition: Partition) -> dict[str, Any]:
+    """What must never change about the state that a history folds into."""
+    return {
+        "runs": {run.id: {path: step.phase for path, step in run.steps.items()} for run in partition.runs.values()},
+        "ready": {run.id: list(run.ready) for run in partition.runs.values()},
+        "finished": dict(partition.finished),
+        "positions": dict(partition.positions),
+        "claim": [partition.claim.epoch, partition.claim.owner, partition.claim.n],
+        "quarantined": sorted(partition.quarantined),
+    }
+
+
+def read(file: Path) -> tuple[dict[str, Any], Partition]:
+    """A golden file, and what today's code folds its records into."""
+    golden = json.loads(file.read_text(encoding="utf-8"))
+    events = [decode(bytes.fromhex(record["bytes"])) for record in golden["events"]]
+    assert [told(event) for event in events] == [record["told"] for record in golden["events"]]
+    return golden, replay(events, Shelf(golden["definition"]))
+
+
+def main() -> None:
+    for name, (source, tell) in STORIES.items():
+        file = FOLDER / f"{name}.json"
+        if file.exists():
+            continue
+        story = Story(source)
+        tell(story)
+        events = [{"told": told(event), "bytes": encode(event).hex()} for event in story.history]
+        golden = {"definition": source, "events": events, "state": summary(story.partition)}
+        file.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
