@@ -95,10 +95,6 @@ def _read(file: Path) -> tuple["Workflow", list[Any]]:
     except UnicodeDecodeError as error:
         raise Failure("the workflow file is no UTF-8", where=str(file), remedy="save it as UTF-8") from error
     workflow = load(text, file.as_posix(), read=lambda name: (file.parent / name).read_text(encoding="utf-8"))
-    if workflow.files:
-        what = "texts that stand in files of their own can't be published yet"
-        remedy = "write them into the workflow"
-        raise Failure(what, where=f"{file}: {', '.join(workflow.files)}", remedy=remedy)
     return workflow, check(workflow)
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from console.publish import read_workflows
+from workflow.parse.load import load
+
 Millrace = Callable[..., Any]
 
 GOOD = "name: good\nsteps:\n  - {id: a, transform: 1}\n"
@@ -51,12 +54,12 @@ def test_a_file_that_can_not_be_read_is_told(millrace: Millrace, content: bytes 
     assert told.code == 1 and said in told.err and "w.yaml" in told.err
 
 
-def test_texts_in_files_of_their_own_are_refused_while_a_version_can_not_hold_them(millrace: Millrace) -> None:
+def test_texts_in_files_of_their_own_are_part_of_the_version(here: Path) -> None:
     write("prompt.md", "Say hello.")
-    write("w.yaml", "name: w\nsteps:\n  - {id: a, model: claude-haiku-4-5, prompt: {file: prompt.md}}\n")
-    said = millrace("publish", "--check", "w.yaml")
-    assert said.code == 1
-    assert "can't be published yet" in said.err and "where:  w.yaml: prompt.md" in said.err
+    file = write("w.yaml", "name: w\nsteps:\n  - {id: a, model: claude-haiku-4-5, prompt: {file: prompt.md}}\n")
+    (workflow,) = read_workflows([file])
+    assert "Say hello." in workflow.source
+    assert load(workflow.source, workflow.file).version_hash == workflow.version_hash
 
 
 def test_without_a_broker_it_ends_with_3(millrace: Millrace, unused_tcp_port: int) -> None:
