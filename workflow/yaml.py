@@ -201,7 +201,7 @@ class _Reader:
     def mapping(self, start: Any, place: Place, depth: int) -> Mapping:
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
-        event = self.next_event()
+        event: Any = self.next_event()
         while not isinstance(event, yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             value = self.node(self.next_event(), depth + 1)
