@@ -34,18 +34,18 @@ class Table:
         """Key and columns."""
         return (*self.key, *self.rules)
 
-    def upsert(self, changed: Sequence[str]) -> str:
+    def merge(self, changed: Sequence[str]) -> str:
         """The statement that merges some columns of `staged_NAME` into the table. Its cost grows with their number."""
-        columns, key = ", ".join((*self.key, *changed)), ", ".join(self.key)
-        merged = ", ".join(self._merged(column, self.rules[column]) for column in changed)
-        found = f"UPDATE SET {merged}" if merged and not self.once else "NOTHING"
-        return (
-            f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM staged_{self.name} "
-            f"ON CONFLICT ({key}) DO {found}"
-        )
+        found = " AND ".join(f"{self.name}.{column} = staged.{column}" for column in self.key)
+        columns = (*self.key, *changed)
+        insert = f"INSERT ({', '.join(columns)}) VALUES ({', '.join(f'staged.{column}' for column in columns)})"
+        update = ", ".join(self._merged(column, self.rules[column]) for column in changed)
+        matched = f"WHEN MATCHED THEN UPDATE SET {update} " if update and not self.once else ""
+        target = f"MERGE INTO {self.name} USING staged_{self.name} AS staged ON {found}"
+        return f"{target} {matched}WHEN NOT MATCHED THEN {insert}"
 
     def _merged(self, column: str, rule: Rule) -> str:
-        old, new = f"{self.name}.{column}", f"excluded.{column}"
+        old, new = f"{self.name}.{column}", f"staged.{column}"
         match rule:
             case Rule.SUM:
                 return f"{column} = {old} + {new}"

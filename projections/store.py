@@ -58,8 +58,7 @@ class Store:
     def _prepare(self) -> None:
         # Only `checkpoint` writes to the main file: a snapshot copies it while new transactions go to the WAL.
         self._run("SET wal_autocheckpoint = '1TB'")
-        # Small transactions are mostly planning, and nothing here can be planned another way; a second thread waits.
-        self._run("PRAGMA disable_optimizer")
+        # Batches are small next to what a second thread costs; the broker and the workers may have the other cores.
         self._run("SET threads = 1")
         if not self._run("SELECT 1 FROM duckdb_tables() WHERE table_name = 'layout'").fetchall():
             self._create()
@@ -129,7 +128,7 @@ class Store:
         table, columns = merged.table, merged.columns()
         staged = f"staged_{table.name}"
         self._append(staged, merged.rows(columns), [*table.key, *columns])
-        self._run(table.upsert(columns))
+        self._run(table.merge(columns))
         self._run(f"TRUNCATE {staged}")
 
     def checkpoint(self) -> None:

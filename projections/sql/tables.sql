@@ -1,4 +1,6 @@
 -- What the projector writes. Every time is UTC with microseconds; a value that is not known is NULL.
+-- No table has a PRIMARY KEY: the projector merges by key in transactions that hold its positions, so no row comes twice,
+-- and an index of that size would double the file and live in memory.
 -- Raise `VERSION` in store.py when a table here changes or its rows change their meaning: the file is then built anew.
 
 CREATE TABLE layout (
@@ -7,7 +9,7 @@ CREATE TABLE layout (
 );
 
 CREATE TABLE positions (
-    partition INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
     next_offset BIGINT NOT NULL,
     log BIGINT,
     epoch BIGINT NOT NULL,
@@ -62,8 +64,7 @@ CREATE TABLE runs (
     error_message VARCHAR,
     error_path VARCHAR,
     attempts BIGINT NOT NULL DEFAULT 0,
-    events BIGINT NOT NULL DEFAULT 0,
-    PRIMARY KEY (run_id, incarnation)
+    events BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE steps (
@@ -90,8 +91,7 @@ CREATE TABLE steps (
     last_error_class VARCHAR,
     last_error_message VARCHAR,
     error_class VARCHAR GENERATED ALWAYS AS (CASE WHEN status = 'failed' THEN last_error_class END) VIRTUAL,
-    error_message VARCHAR GENERATED ALWAYS AS (CASE WHEN status = 'failed' THEN last_error_message END) VIRTUAL,
-    PRIMARY KEY (run_id, incarnation, path)
+    error_message VARCHAR GENERATED ALWAYS AS (CASE WHEN status = 'failed' THEN last_error_message END) VIRTUAL
 );
 
 CREATE TABLE attempts (
@@ -110,8 +110,7 @@ CREATE TABLE attempts (
     retry_at TIMESTAMP,
     error_class VARCHAR,
     error_message VARCHAR,
-    error_detail JSON,
-    PRIMARY KEY (run_id, incarnation, path, attempt)
+    error_detail JSON
 );
 
 CREATE TABLE model_calls (
@@ -138,8 +137,7 @@ CREATE TABLE model_calls (
     request_id VARCHAR,
     error_class VARCHAR,
     ignored BOOLEAN,
-    raw JSON,
-    PRIMARY KEY (run_id, incarnation, path, attempt, worker, call)
+    raw JSON
 );
 
 CREATE TABLE refusals (
@@ -167,8 +165,7 @@ CREATE TABLE quarantine (
     released_at TIMESTAMP,
     still_set_aside BOOLEAN,
     held BIGINT NOT NULL DEFAULT 0,
-    times BIGINT NOT NULL DEFAULT 0,
-    PRIMARY KEY (run_id, incarnation)
+    times BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE prices (
@@ -181,6 +178,5 @@ CREATE TABLE prices (
     cache_write_usd DECIMAL(18, 6),
     output_usd DECIMAL(18, 6),
     listed_as VARCHAR NOT NULL,
-    source VARCHAR NOT NULL,
-    PRIMARY KEY (provider, model, effective_from, above_input_tokens)
+    source VARCHAR NOT NULL
 );

@@ -75,11 +75,12 @@ def test_every_column_has_a_rule_and_every_rule_a_column(store: Store) -> None:
 
 def test_statements_name_only_what_changes() -> None:
     positions = next(table for table in KEYED if table.name == "positions")
-    assert positions.upsert(["n"]) == (
-        "INSERT INTO positions (partition, n) SELECT partition, n FROM staged_positions "
-        "ON CONFLICT (partition) DO UPDATE SET n = coalesce(excluded.n, positions.n)"
+    assert positions.merge(["n"]) == (
+        "MERGE INTO positions USING staged_positions AS staged ON positions.partition = staged.partition "
+        "WHEN MATCHED THEN UPDATE SET n = coalesce(staged.n, positions.n) "
+        "WHEN NOT MATCHED THEN INSERT (partition, n) VALUES (staged.partition, staged.n)"
     )
-    assert Table("t", ("a",), {}).upsert([]).endswith("DO NOTHING")
+    assert "WHEN MATCHED" not in Table("t", ("a",), {}, once=True).merge([])
 
 
 def test_text_and_json_of_every_kind_survive(store: Store) -> None:
