@@ -201,14 +201,15 @@ class _Reader:
     def mapping(self, start: Any, place: Place, depth: int) -> Mapping:
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
-        event: Any = self.next_event()
+        event = self.next_event()
         while not isinstance(event, yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             value = self.node(self.next_event(), depth + 1)
             self.enter(key, value, entries, keys)
             event = self.next_event()
         nodes = 1 + sum(value.nodes for value in entries.values())
-        end = event.end_mark.index + self.offset if start.flow_style else _end_of_last(entries)
+        mark: Any = event.end_mark  # never None for events that a parser makes
+        end = mark.index + self.offset if start.flow_style else _end_of_last(entries)
         return Mapping(entries, keys, place, nodes, (start.start_mark.index + self.offset, end))
 
     def enter(self, key: Node, value: Node, entries: dict[str, Node], keys: dict[str, Place]) -> None:
