@@ -27,7 +27,7 @@ def json_text(value: Any, *, indent: bool = False) -> str:
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return float(value) if value == Decimal(str(float(value))) else str(value)
+        return float(value) if value == Decimal(str(float(value))) else f"{value:f}"
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return list(value) if isinstance(value, (set, frozenset)) else str(value)
@@ -56,7 +56,7 @@ def cell(value: Any) -> str:
 
     if value is None:
         return ""
-    return escape(str(value))
+    return escape(f"{value:f}" if isinstance(value, Decimal) else str(value))  # never 0E-9
 
 
 def show(renderable: Any) -> None:
