@@ -1,7 +1,7 @@
 """What happens on the log while dev runs, a line each: runs that begin and end, what is refused."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from console.settings import Settings
@@ -18,13 +18,13 @@ _WIDTH = 100
 
 
 class Reporter:
-    """Follows `workflow.events` from its present end, and tells what people want to know."""
+    """Follows `workflow.events` from these ends on (0 where none is given), and tells what people want to know."""
 
-    def __init__(self, bootstrap: str, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, bootstrap: str, settings: Settings, ends: Mapping[int, int], say: Callable[[str], None]) -> None:
         from aiokafka import AIOKafkaConsumer
 
         self._topic, self._partitions = settings.topic_prefix + EVENTS.name, settings.partitions
-        self._say = say
+        self._ends, self._say = ends, say
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=FETCH_WAIT
         )
@@ -34,14 +34,13 @@ class Reporter:
         """Set once each partition has an owner."""
 
     async def start(self) -> None:
-        """Note where the log ends now, and follow it from there."""
+        """Connect, and follow it from there."""
         from aiokafka import TopicPartition
 
         await self._consumer.start()
         self._consumer.assign([TopicPartition(self._topic, number) for number in range(self._partitions)])
-        await self._consumer.seek_to_end()
         for source in self._consumer.assignment():
-            await self._consumer.position(source)  # resolves the end now, not at the first fetch
+            self._consumer.seek(source, self._ends.get(source.partition, 0))
         self._task = asyncio.create_task(self._follow(), name="report runs")
 
     async def stop(self) -> None:

@@ -44,9 +44,9 @@ class DevServer:
             bootstrap = await self._start_broker(opening)
             self.settings = self.settings.model_copy(update={"broker": bootstrap, "security_protocol": "PLAINTEXT"})
             await ensure_topics(bootstrap, self.settings.topic_prefix, self.settings.partitions)
-            await self._restore()
+            ends = await self._restore()
             await self._start_archiver(opening)
-            self.reporter = Reporter(bootstrap, self.settings, self._say)
+            self.reporter = Reporter(bootstrap, self.settings, ends, self._say)
             await self.reporter.start()
             opening.push_async_callback(self.reporter.stop)
             self._watch(self.reporter.closed(), "the log can't be followed any more")
@@ -108,13 +108,16 @@ class DevServer:
         self._broker_died = True
         return said
 
-    async def _restore(self) -> None:
+    async def _restore(self) -> dict[int, int]:
+        """Bring the archive back; where each partition of the events ends then."""
+        from schemas.topics import EVENTS
         from streams.archive_restore import restore
 
         began = time.monotonic()
         restored = await restore(self.settings.broker, self.settings.topic_prefix, self.archive)
         if restored.records:
             self.restored = f"{restored.records:,} records restored in {time.monotonic() - began:.1f} s"
+        return {number: end for (topic, number), end in restored.ends.items() if topic == EVENTS.name}
 
     async def _start_archiver(self, opening: AsyncExitStack) -> None:
         from streams.archive_tail import Archiver

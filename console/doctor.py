@@ -1,6 +1,7 @@
 """`millrace doctor`: what is missing here, and how to mend it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,20 +53,30 @@ async def examine(settings: "Settings", within: float = WITHIN) -> list["Finding
 
 async def _log(settings: "Settings", within: float) -> list["Finding"]:
     """The broker first; what stands on it only if it answers."""
-    from console import doctor_log, doctor_projection
+    from console import doctor_log
 
+    began = time.monotonic()
     answered = await _broker(settings, min(_BROKER_WITHIN, within))
-    if answered.ends is None:
-        return [*answered.findings, *await asyncio.to_thread(doctor_projection.look, settings, None)]
-    asked: tuple[tuple[str, str, Callable[[], Awaitable[list[Finding]]]], ...] = (
-        ("Workers", "workers", lambda: doctor_log.workers(settings)),
-        ("Log", "workflows", lambda: doctor_log.published(settings)),
-        ("Log", "dead letters", lambda: doctor_log.dead_letters(settings)),
-        ("Projection", "snapshot", lambda: asyncio.to_thread(doctor_projection.look, settings, answered.ends)),
-    )
-    left = within - _BROKER_WITHIN
+    left = within - (time.monotonic() - began)
+    asked: list[tuple[str, str, Callable[[], Awaitable[list[Finding]]]]] = [
+        ("Projection", "snapshot", lambda: _projection(settings, answered.usable))
+    ]
+    if answered.usable:
+        asked[:0] = [
+            ("Workers", "workers", lambda: doctor_log.workers(settings)),
+            ("Log", "workflows", lambda: doctor_log.published(settings)),
+            ("Log", "dead letters", lambda: doctor_log.dead_letters(settings)),
+        ]
     answers = await asyncio.gather(*(_bounded(area, subject, left, ask) for area, subject, ask in asked))
     return [*answered.findings, *(finding for found in answers for finding in found)]
+
+
+async def _projection(settings: "Settings", usable: bool) -> list["Finding"]:
+    from console.doctor_broker import ends
+    from console.doctor_projection import judge, read
+
+    known = await asyncio.to_thread(read, settings)
+    return judge(settings, known, await ends(settings) if usable else None)
 
 
 async def _broker(settings: "Settings", within: float) -> "Answered":

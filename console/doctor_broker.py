@@ -13,10 +13,10 @@ _EMBEDDED = "tansu"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The findings, and what the other questions need."""
+    """The findings, and whether the topics are there, so that more can be asked."""
 
     findings: list[Finding]
-    ends: dict[int, int] | None = None
+    usable: bool = False
 
 
 async def look(settings: Settings) -> Answered:
@@ -64,7 +64,7 @@ async def _cluster(settings: Settings) -> tuple[Any, int]:
 
 
 async def _with_topics(settings: Settings, findings: list[Finding]) -> Answered:
-    from schemas.topics import EVENTS, TOPICS
+    from schemas.topics import TOPICS
     from streams.topics import TopicMismatch, TopicsMissing, ensure_topics, partition_counts
 
     auth, prefix = settings.kafka_auth(), settings.topic_prefix
@@ -81,19 +81,34 @@ async def _with_topics(settings: Settings, findings: list[Finding]) -> Answered:
         found = [Finding("Broker", "topics", "fail", *problem.partition(": ")[::2]) for problem in error.problems]
         return Answered([*findings, *found])
     said = f"all {len(TOPICS)}, with the settings they must have; {settings.partitions} partitions of runs"
-    return Answered(
-        [*findings, Finding("Broker", "topics", "ok", said, facts={"partitions": counts})],
-        await _ends(settings, prefix + EVENTS.name),
-    )
+    return Answered([*findings, Finding("Broker", "topics", "ok", said, facts={"partitions": counts})], usable=True)
 
 
-async def _ends(settings: Settings, topic: str) -> dict[int, int]:
+async def ends(settings: Settings) -> dict[int, int]:
+    """Where each partition of `workflow.events` ends now.
+
+    Asked for it, the embedded broker tells the second offset of the last batch. With a fetch any broker tells the
+    true end, so each partition that holds something is fetched from just before the end that was told.
+    """
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from schemas.topics import EVENTS
     from streams.connect import opened
 
-    places = [TopicPartition(topic, number) for number in range(settings.partitions)]
-    async with opened(
-        AIOKafkaConsumer(bootstrap_servers=settings.broker, **settings.kafka_auth()), settings.broker
-    ) as consumer:
-        return {place.partition: end for place, end in (await consumer.end_offsets(places)).items()}
+    topic = settings.topic_prefix + EVENTS.name
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.broker,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=1,
+        **settings.kafka_auth(),
+    )
+    async with opened(consumer, settings.broker):
+        told = await consumer.end_offsets([TopicPartition(topic, number) for number in range(settings.partitions)])
+        holding = [place for place, end in told.items() if end > 0]
+        consumer.assign(holding)
+        for place in holding:
+            consumer.seek(place, told[place] - 1)
+        while any(consumer.highwater(place) is None for place in holding):
+            await consumer.getmany(timeout_ms=200)
+        return {place.partition: max(end, consumer.highwater(place) or 0) for place, end in told.items() if end > 0}

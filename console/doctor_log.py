@@ -109,7 +109,7 @@ async def dead_letters(settings: Settings) -> list[Finding]:
         consumer.assign([place])
         first, end = (await consumer.beginning_offsets([place]))[place], (await consumer.end_offsets([place]))[place]
         letters = await _read(consumer, place, max(first, end - _TOLD), end)
-    count = end - first
+        count = max(end, consumer.highwater(place) or 0) - first
     facts = {"count": count, "last": letters}
     if not count:
         return [Finding("Log", "dead letters", "ok", "none", facts=facts)]
@@ -144,4 +144,4 @@ async def _read(consumer: Any, place: Any, start: int, end: int) -> list[dict[st
                     "message": letter.message,
                 }
             )
-    return letters
+    return letters[-_TOLD:]

@@ -1,6 +1,7 @@
 """What the doctor asks of the projection: how old its snapshot is, how far behind the log, what was refused."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from console.doctor_finding import Finding, Status
@@ -11,23 +12,37 @@ _START = "start `millrace projector`, or see its log for why it stopped"
 _PATIENCE = 4
 
 
-def look(settings: Settings, ends: dict[int, int] | None) -> list[Finding]:
-    """`ends`: where each partition of `workflow.events` ends now; None if the broker did not tell."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the projection knows."""
+
+    age: float
+    positions: dict[int, int]
+    refusals: int
+    last: list[tuple[Any, ...]]
+
+
+def read(settings: Settings) -> Snapshot | Finding:
+    """The snapshot, or why there is none. Read before the log's ends are asked for, else it could be ahead of them."""
     from projections.query import NoSnapshot, QueryFailed, ask, opened
 
     try:
         with opened(settings.snapshot) as connection:
             positions = dict(ask(connection, "SELECT partition, next_offset FROM positions").rows)
-            refused = ask(
-                connection, "SELECT kind, reason, message FROM refusals ORDER BY refused_at DESC LIMIT 3"
-            ).rows
             count = ask(connection, "SELECT count(*) FROM refusals").rows[0][0]
+            last = ask(connection, "SELECT kind, reason, message FROM refusals ORDER BY refused_at DESC LIMIT 3").rows
     except NoSnapshot:
-        return [Finding("Projection", "snapshot", "warn", f"none at {settings.snapshot}", _START)]
+        return Finding("Projection", "snapshot", "warn", f"none at {settings.snapshot}", _START)
     except QueryFailed as error:
-        return [Finding("Projection", "snapshot", "fail", str(error), _START)]
-    age = time.time() - settings.snapshot.stat().st_mtime
-    return [_lag(settings, age, positions, ends), _refusals(count, refused)]
+        return Finding("Projection", "snapshot", "fail", str(error), _START)
+    return Snapshot(time.time() - settings.snapshot.stat().st_mtime, positions, count, last)
+
+
+def judge(settings: Settings, known: Snapshot | Finding, ends: dict[int, int] | None) -> list[Finding]:
+    """`ends`: where each partition of `workflow.events` ends; None if the broker did not tell."""
+    if isinstance(known, Finding):
+        return [known]
+    return [_lag(settings, known.age, known.positions, ends), _refusals(known.refusals, known.last)]
 
 
 def _lag(settings: Settings, age: float, positions: dict[int, int], ends: dict[int, int] | None) -> Finding:

@@ -140,12 +140,15 @@ class _Restorer:
             self._restored.ends[place] = end
 
     def _batches(self, records: Iterable[Archived], reach: int) -> Iterator[tuple[Any, int]]:
-        """(a batch, how many records it holds), as large as batches may be."""
+        """(a batch, how many records it holds), as large as batches may be; the last record is one of its own.
+
+        The embedded broker tells the second offset of the last batch when it is asked where a partition ends.
+        """
         batch, count = self._producer.create_batch(), 0
-        for record in self._filled(records, reach):
+        for record, is_last in _with_last(self._filled(records, reach)):
             content: dict[str, Any] = {"key": record.key, "value": record.value, "timestamp": record.timestamp}
             content["headers"] = list(record.headers)
-            if batch.append(**content) is None:
+            if (is_last and count) or batch.append(**content) is None:
                 yield batch, count
                 batch, count = self._producer.create_batch(), 0
                 batch.append(**content)
@@ -173,3 +176,12 @@ class _Restorer:
         if found != expected:
             raise RestoreFailed(place, expected, found)
         return expected + count
+
+
+def _with_last(records: Iterator[Archived]) -> Iterator[tuple[Archived, bool]]:
+    """Each record, and whether none follows."""
+    current = next(records, None)
+    while current is not None:
+        following = next(records, None)
+        yield current, following is None
+        current = following

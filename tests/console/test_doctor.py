@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from console import doctor_machine, doctor_projection, doctor_tools
+from console import doctor_broker, doctor_machine, doctor_projection, doctor_tools
 from console.doctor import examine
 from console.doctor_finding import Finding, as_json, show
 from console.settings import Settings
@@ -125,6 +125,20 @@ async def test_what_stands_on_the_log_is_told(broker: Broker, topic_prefix: str,
         assert found["workflows"].said == "1 published: hello"
 
 
+async def test_ends_are_true_behind_a_batch_of_several_records(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    await ensure_topics(broker.bootstrap, topic_prefix, 3)
+    async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
+        batch = producer.create_batch()
+        for _ in range(5):
+            batch.append(key=b"run", value=b"event", timestamp=None)
+        batch.close()
+        await (await producer.send_batch(batch, topic_prefix + EVENTS.name, partition=1))
+    wanted = settings(tmp_path, broker=broker.bootstrap, topic_prefix=topic_prefix)
+    assert await doctor_broker.ends(wanted) == {1: 5}
+
+
 def projected(folder: Path, *, refusals: int = 0, position: int = 0) -> Settings:
     """A snapshot as the projector publishes them."""
     wanted = settings(folder)
@@ -139,31 +153,35 @@ def projected(folder: Path, *, refusals: int = 0, position: int = 0) -> Settings
     return wanted
 
 
+def looked_at(wanted: Settings, ends: dict[int, int] | None) -> list[Finding]:
+    return doctor_projection.judge(wanted, doctor_projection.read(wanted), ends)
+
+
 def test_the_projection_s_lag_and_refusals_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = projected(tmp_path, refusals=4, position=10)
-    found = by_subject(doctor_projection.look(wanted, {0: 10, 1: 0}))
+    found = by_subject(looked_at(wanted, {0: 10, 1: 0}))
     assert found["snapshot"].status == "ok" and found["snapshot"].said.startswith("at the log's end")
     assert found["refusals"].facts["count"] == 4
     assert [row["message"] for row in found["refusals"].facts["last"]] == ["no 3", "no 2", "no 1"]
-    found = by_subject(doctor_projection.look(wanted, {0: 15, 1: 1}))
+    found = by_subject(looked_at(wanted, {0: 15, 1: 1}))
     assert found["snapshot"].facts["lag"] == 6
     assert found["snapshot"].status == "ok", "it is young"
     later = time.time() + 7200
     monkeypatch.setattr(doctor_projection.time, "time", lambda: later)
-    found = by_subject(doctor_projection.look(wanted, {0: 15, 1: 1}))
+    found = by_subject(looked_at(wanted, {0: 15, 1: 1}))
     assert found["snapshot"].status == "warn"
     assert "2 hours old" in found["snapshot"].said and "millrace projector" in found["snapshot"].remedy
-    found = by_subject(doctor_projection.look(wanted, {0: 3}))
+    found = by_subject(looked_at(wanted, {0: 3}))
     assert found["snapshot"].status == "fail" and "of another log" in found["snapshot"].said
-    assert by_subject(doctor_projection.look(wanted, None))["snapshot"].status == "skip"
+    assert by_subject(looked_at(wanted, None))["snapshot"].status == "skip"
 
 
 def test_a_snapshot_without_refusals_a_missing_and_a_broken_one(tmp_path: Path) -> None:
-    assert by_subject(doctor_projection.look(projected(tmp_path / "a"), {0: 0}))["refusals"].status == "ok"
-    assert doctor_projection.look(settings(tmp_path / "b"), {0: 0})[0].status == "warn"
+    assert by_subject(looked_at(projected(tmp_path / "a"), {0: 0}))["refusals"].status == "ok"
+    assert looked_at(settings(tmp_path / "b"), {0: 0})[0].status == "warn"
     broken = settings(tmp_path)
     broken.snapshot.write_bytes(b"no database at all" * 1000)
-    assert doctor_projection.look(broken, {0: 0})[0].status == "fail"
+    assert looked_at(broken, {0: 0})[0].status == "fail"
 
 
 async def test_tools_are_counted_and_a_module_that_breaks_is_told(tmp_path: Path) -> None:

@@ -379,6 +379,20 @@ async def test_topics_are_filled_up_to_where_the_events_saw_them(
             )
 
 
+async def test_a_restored_broker_tells_the_true_ends(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    archive = EventArchive(tmp_path)
+    archive.append(0, 0, pairs(0, 1))
+    archive.append(1, 0, pairs(0, 40))
+    archive.close()
+    await ensure_topics(broker.bootstrap, topic_prefix, PARTITIONS)
+    await restore(broker.bootstrap, topic_prefix, tmp_path)
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap)
+    await consumer.start()
+    ends = await consumer.end_offsets([TopicPartition(topic_prefix + EVENTS.name, n) for n in range(PARTITIONS)])
+    await consumer.stop()
+    assert {place.partition: end for place, end in ends.items()} == {0: 1, 1: 40, 2: 0}
+
+
 async def test_what_holds_records_is_not_restored_into(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
     await filled(broker, topic_prefix)
     async with Archiver(broker.bootstrap, topic_prefix, tmp_path):
