@@ -14,10 +14,10 @@ from projections.threads import in_thread
 from projections.writers import WriterSchemas
 from schemas.codec import UnknownSchema
 
-#: Live records are gathered at least this long (and twice as long as writing takes), so that a transaction, which has
-#: a price of its own, holds more than one …
+#: Live records are gathered this long, so that a transaction, which has a price of its own, holds more than one; and
+#: after one the projector rests twice as long as it took, so that a trickle of records costs a third of a core at most …
 GATHER = 0.02
-LONGEST_GATHER = 0.1
+LONGEST_REST = 0.1
 #: … unless there are this many already.
 FULL = 1_000
 #: How long one look at the log may take before `stop` and the snapshot get their turn.
@@ -55,7 +55,7 @@ class Follower:
         self._intake = Intake(store.positions(), store.open_runs(), store.incarnations)
         self._anchors = Anchors(store, self._intake)
         self._total = 0
-        self._gather = GATHER
+        self._rests_until = 0.0
 
     async def run(self, partitions: list[int], stop: asyncio.Event, until_end: bool) -> int:
         """Follow until `stop` is set, or up to the end that the log has now. The number of records read."""
@@ -93,7 +93,7 @@ class Follower:
         try:
             records = await self._reader.read(LOOK)
             if 0 < len(records) < FULL:
-                await asyncio.sleep(self._gather)
+                await asyncio.sleep(max(GATHER, self._rests_until - time.monotonic()))
                 records += await self._reader.read(0)
         except OffsetGone as error:
             raise StoreStale(
@@ -117,7 +117,7 @@ class Follower:
 
     def _written(self, written: int, seconds: float) -> None:
         self._total += written
-        self._gather = min(LONGEST_GATHER, max(GATHER, 2 * seconds))
+        self._rests_until = time.monotonic() + min(LONGEST_REST, 2 * seconds)
         if self._snapshots is not None:
             self._snapshots.changed()
         if self._on_progress is not None:

@@ -212,3 +212,43 @@ def _record_of_a_newer_version() -> tuple[dict[str, Any], bytes]:
     said = {"run_id": "run-1", "seq": 1, "epoch": 1, "owner": "w", "n": 1, "time": 1, "cause": cause, "mood": "deep"}
     schemaless_writer(body, parse_schema(schema), said)
     return schema, MARKER + fingerprint(schema) + body.getvalue()
+
+
+@pytest.mark.brokers("embedded")
+async def test_cancelled_it_leaves_a_file_that_goes_on(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    records = Story(12, 60).log.records()
+    await create(broker.bootstrap, topic_prefix, 2)
+    await append(broker.bootstrap, topic_prefix, records)
+    live, seen = tmp_path / "live", list[Progress]()
+    task = asyncio.create_task(
+        run_projector(
+            bootstrap=broker.bootstrap,
+            prefix=topic_prefix,
+            path=live,
+            snapshot_path=tmp_path / "snapshot",
+            snapshot_interval=0.0,
+            stop=asyncio.Event(),
+            on_progress=seen.append,
+        )
+    )
+    await eventually(lambda: bool(seen))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _project_to_end(broker, topic_prefix, live)
+    await rebuild(broker.bootstrap, tmp_path / "shadow", prefix=topic_prefix)
+    assert differences(live, tmp_path / "shadow") == []
+
+
+@pytest.mark.brokers("embedded")
+async def test_the_wal_does_not_grow_for_ever_where_no_snapshots_are_published(
+    broker: Broker, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.follow.LARGE_WAL", 1000)
+    records = Story(13, 60).log.records()
+    await create(broker.bootstrap, topic_prefix, 2)
+    await append(broker.bootstrap, topic_prefix, records)
+    wal = tmp_path / "live.wal"
+    async with projecting(tmp_path / "live", broker, topic_prefix) as seen:
+        await eventually(lambda: bool(seen) and seen[-1].total == len(records))
+        await eventually(lambda: not wal.exists() or wal.stat().st_size < 1000)
