@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from console.dev import _forget
 from console.dev_archive import check_partitions, forget
 from console.dev_child import Child
 from console.dev_port import choose
@@ -179,6 +180,10 @@ def test_a_run_survives_that_everything_is_killed(started: Any, tmp_path: Path) 
     while len(found := [r for r in ("w1", "w2") if f'"{r}"' in dev.millrace("runs", "--json")]) < 2:
         assert time.monotonic() < deadline, f"the projection shows {found}"
         time.sleep(0.5)
+    dev.process.send_signal(signal.SIGINT)
+    dev.sees("ending: worker, projector")
+    assert dev.ends(signal.SIGINT) == 130, "a second Ctrl-C ends at once"
+    assert gone(dev.port)
 
 
 def test_files_are_published_as_they_are_saved_and_dead_children_start_again(started: Any, tmp_path: Path) -> None:
@@ -277,6 +282,15 @@ def test_an_archive_is_for_one_number_of_partitions(tmp_path: Path) -> None:
         check_partitions(tmp_path / "archive", 24)
     forget(tmp_path / "archive", tmp_path / "nothing")
     assert not (tmp_path / "archive").exists()
+
+
+def test_reset_forgets_runs_and_keeps_logs(tmp_path: Path) -> None:
+    wanted = Settings(data_dir=tmp_path)
+    for name in ("archive/workflow.events/0.avro", "logs/worker.log", "millrace.duckdb", "snapshot.duckdb"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("old")
+    _forget(wanted)
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
 def told(*events: Any) -> list[str]:
