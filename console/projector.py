@@ -38,6 +38,7 @@ def projector(
         from projections.intake import RecordsMissing, Unreadable
         from projections.projector import run_projector
         from projections.reader import BrokerSilent
+        from projections.snapshot import CopyFailed
         from projections.store import StoreBusy, StoreStale
 
         settings.database.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +58,9 @@ def projector(
             raise Failure(str(error), remedy="check --broker (`millrace config`)", code=UNREACHABLE) from error
         except StoreStale as error:
             raise Failure(str(error), remedy="or start it once with --anew") from error
+        except CopyFailed as error:
+            remedy = f"make room where {settings.snapshot} is to be; the projection itself is whole"
+            raise Failure(str(error), remedy=remedy) from error
         except (RecordsMissing, StoreBusy, Unreadable) as error:
             raise Failure(str(error)) from error
 

@@ -40,7 +40,10 @@ class LogReader:
         await self._consumer.stop()
 
     async def read(self, partition: int, on_record: OnRecord) -> int:
-        """Hand over (offset, key, value) of each record from the first on; returns the end that was read up to."""
+        """Hand over (offset, key, value) of each record from the first on; returns the offset after the last.
+
+        A batch is read whole: the embedded broker tells the end as one after the first record of its last batch.
+        """
         tp = TopicPartition(self._topic, partition)
         async with self._turn:
             self._consumer.assign([tp])
@@ -50,17 +53,16 @@ class LogReader:
             until = time.monotonic() + SLICE
             while first < end and await self._consumer.position(tp) < end:
                 for message in await self._next(tp):
-                    if message.offset < end:
-                        on_record(message.offset, message.key, message.value)
+                    on_record(message.offset, message.key, message.value)
                     if time.monotonic() > until:
                         await asyncio.sleep(0)
                         until = time.monotonic() + SLICE
-            return end
+            return max(end, int(await self._consumer.position(tp)))
 
     async def _next(self, tp: TopicPartition) -> list[Any]:
         return list((await self._consumer.getmany(tp, timeout_ms=500)).get(tp, []))
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset that the next record will have."""
+        """The offset that the next record will have (on the embedded broker: at least one of its last batch)."""
         tp = TopicPartition(topic, partition)
         return int((await self._consumer.end_offsets([tp]))[tp])

@@ -102,7 +102,8 @@ def _schedule_attempt(t: Transition, run: Run, step: Step, prefix: str, path: st
 
 def succeed(t: Transition, path: str, output: bytes) -> None:
     """A step that needed no executor has its output."""
-    t.emit(e.StepSucceeded, path=path, attempt=0, output=output)
+    assert t.run is not None
+    t.emit(e.StepSucceeded, path=path, attempt=0, output=output, kind=t.run.kind_of(path))
 
 
 def fail(t: Transition, path: str, error_class: str, message: str) -> None:

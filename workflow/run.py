@@ -95,6 +95,11 @@ class Run:
         state = self.steps[path]
         return self.frames[state.frame].steps.by_id[state.step]
 
+    def kind_of(self, path: str) -> str:
+        """The kind of the step at a path that is ready or has a state."""
+        prefix = self.ready[path] if path in self.ready else self.steps[path].frame
+        return self.frames[prefix].steps.by_id[path[len(prefix) + 1 if prefix else 0 :]].kind
+
     def key(self, path: str) -> str:
         """The idempotency key of a step: the same in all its attempts (PROTOCOL.md, 14)."""
         return f"{self.id}.{self.incarnation:x}/{path}"
