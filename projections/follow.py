@@ -15,7 +15,7 @@ from projections.writers import WriterSchemas
 from schemas.codec import UnknownSchema
 
 #: Live records are gathered this long, so that a transaction, which has a price of its own, holds more than one; and
-#: after one the projector rests twice as long as it took, so that a trickle of records costs a third of a core at most …
+#: after one the projector rests twice as long as it took: a trickle of records costs a third of a core at most …
 GATHER = 0.02
 LONGEST_REST = 0.1
 #: … unless there are this many already.
