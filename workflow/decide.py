@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas import partition as p
 from schemas.codec import encode
-from schemas.message import Cause, Event, Positions
+from schemas.message import Event, Positions
 from workflow import commands, messages, outcomes
 from workflow.messages import Message
 from workflow.partition import Partition
@@ -21,7 +21,7 @@ def decide(partition: Partition, message: Message, now: int) -> list[Event]:
     """The events, folded already and numbered as the standing claim's next; `now` never runs backwards."""
     now = max(now, partition.time)
     partition.forget_before(now)
-    run_id, cause = _about(message, partition)
+    run_id, cause = message.about(partition.log)
     transition = Transition(partition, run_id, now, cause)
     before = partition.claim.n
     try:
@@ -33,28 +33,6 @@ def decide(partition: Partition, message: Message, now: int) -> list[Event]:
         partition.claim.n = before
         return _quarantine(Transition(partition, run_id, now, cause), message, error)
     return transition.events
-
-
-def _about(message: Message, partition: Partition) -> tuple[str, Cause]:
-    """Which run a message concerns, and the cause that its events name."""
-    log = partition.log
-    match message:
-        case messages.CommandTaken(command, cause):
-            return command.run_id, cause
-        case messages.OutcomeTaken(outcome, cause):
-            return outcome.run_id, cause
-        case messages.InputUnreadable():
-            return "", message.cause
-        case messages.TimerDue(run_id, path, due):
-            return run_id, Cause("timer", log, -1, f"{path}@{due}")
-        case messages.AttemptLost(run_id, _, _, worker):
-            return run_id, Cause("lost", log, -1, worker)
-        case messages.DefinitionsRead(run_id) | messages.Resume(run_id):
-            return run_id, Cause("recovery", log)
-        case messages.OutboxSent():
-            return "", Cause("owner", log)
-        case messages.CommandUnwanted() | messages.CommandAway():
-            return message.run_id, message.cause
 
 
 def _hold(t: Transition, message: Message) -> None:

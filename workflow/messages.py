@@ -1,4 +1,7 @@
-"""What reaches `decide`: every message is a value, with the cause that its events will name."""
+"""What reaches `decide`: every message is a value.
+
+`about(log)` gives the run that it concerns and the cause that its events name, in the partition's present log.
+"""
 
 from dataclasses import dataclass
 
@@ -14,6 +17,9 @@ class CommandTaken:
     command: Command
     cause: Cause
 
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.command.run_id, self.cause
+
 
 @dataclass(frozen=True, slots=True)
 class CommandUnwanted:
@@ -26,6 +32,9 @@ class CommandUnwanted:
     message: str
     cause: Cause
 
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, self.cause
+
 
 @dataclass(frozen=True, slots=True)
 class CommandAway:
@@ -36,6 +45,9 @@ class CommandAway:
     home: int
     value: bytes
     cause: Cause
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, self.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,9 @@ class InputUnreadable:
     deadletter: int
     cause: Cause
 
+    def about(self, log: int) -> tuple[str, Cause]:
+        return "", self.cause
+
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTaken:
@@ -56,6 +71,9 @@ class OutcomeTaken:
 
     outcome: StepReported
     cause: Cause
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.outcome.run_id, self.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,9 @@ class TimerDue:
     run_id: str
     path: str
     due: int
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, Cause("timer", log, -1, f"{self.path}@{self.due}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,9 @@ class AttemptLost:
     attempt: int
     worker: str
 
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, Cause("lost", log, -1, self.worker)
+
 
 @dataclass(frozen=True, slots=True)
 class DefinitionsRead:
@@ -83,10 +107,16 @@ class DefinitionsRead:
 
     run_id: str
 
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, Cause("recovery", log)
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxSent:
     """Everything that left the partition so far has arrived."""
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return "", Cause("owner", log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +124,9 @@ class Resume:
     """After a claim: decide what the run still owes."""
 
     run_id: str
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, Cause("recovery", log)
 
 
 Message = (
