@@ -16,7 +16,7 @@ from schemas.outcomes import StepReported
 from streams.home import partition_of
 from streams.json_commands import from_cloudevent, from_json
 from streams.refusal import Refusal, Unreadable
-from streams.run_ids import RUN_ID, name_run
+from streams.run_ids import RUN_ID, name_run, name_run_here
 from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, Message, OutcomeTaken
 
 __all__ = ["Refusal", "Unreadable", "command", "outcome"]
@@ -40,8 +40,7 @@ def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Me
     if not read.run_id:
         if not isinstance(read, StartRun):
             return CommandUnwanted(kind, command_id, "", "run_id_missing", f"{kind} needs the run_id it is for", named)
-        stem = read.workflow.partition("@")[0] or "run"
-        read = replace(read, run_id=name_run(stem, command_id, message.partition, partitions))
+        read = replace(read, run_id=_named(read, origin, message.partition, partitions))
     if not RUN_ID.fullmatch(read.run_id):
         why = f"run_id {read.run_id[:140]!r} is not 1 to 128 of the characters A-Z a-z 0-9 . _ : -"
         return CommandUnwanted(kind, command_id, "", "run_id_invalid", why, named)
@@ -52,6 +51,12 @@ def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Me
             command_id, read.run_id, home, encode(replace(read, command_id=command_id, origin=found)), named
         )
     return CommandTaken(replace(read, command_id=command_id), named)
+
+
+def _named(start: StartRun, origin: str, here: int, partitions: int) -> str:
+    """An id for a run that was given none (docs/decisions/0005)."""
+    stem = start.workflow.partition("@")[0]
+    return name_run(stem, start.command_id) if start.command_id else name_run_here(stem, origin, here, partitions)
 
 
 def _read_command(message: Any, decoder: Decoder) -> Command:

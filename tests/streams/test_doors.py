@@ -32,6 +32,15 @@ def start_of(message: Any) -> StartRun:
     return message.command
 
 
+def wherever(value: Any, **more: Any) -> Any:
+    """The command at its run's home; everywhere else it is sent there."""
+    messages = [taken(value, partition=number, **more) for number in range(PARTITIONS)]
+    (home,) = (message for message in messages if isinstance(message, CommandTaken))
+    away = [message for message in messages if isinstance(message, CommandAway)]
+    assert {message.run_id for message in away} == {home.command.run_id} and len(away) == PARTITIONS - 1
+    return home
+
+
 def at_home(stem: str) -> str:
     return next(name for name in (f"{stem}{n}" for n in range(99)) if partition_of(name, PARTITIONS) == 0)
 
@@ -48,9 +57,14 @@ def test_a_start_without_an_id_gets_one_derived_from_its_place():
     assert start_of(taken(BODY, at=6)).run_id != first.run_id
 
 
+def test_a_start_with_an_id_of_its_own_is_the_same_run_wherever_it_arrives():
+    first = wherever({**BODY, "command_id": "order-7"})
+    assert first.command == wherever({**BODY, "command_id": "order-7"}, at=99).command
+
+
 def test_names_of_workflows_are_made_fit_for_run_ids():
-    assert name_run("a b/ü", "c", 1, PARTITIONS).startswith("a-b---")
-    assert name_run("", "c", 1, PARTITIONS).startswith("run-")
+    assert name_run("a b/ü", "c").startswith("a-b---")
+    assert name_run("", "c").startswith("run-")
 
 
 def test_the_key_names_the_run_where_it_can():
@@ -60,10 +74,10 @@ def test_the_key_names_the_run_where_it_can():
 
 
 def test_a_cloudevent_structured_and_binary():
-    structured = taken(EVENT, headers=[("content-type", b"application/cloudevents+json; charset=utf-8")])
-    bare = taken(EVENT)
+    structured = wherever(EVENT, headers=[("content-type", b"application/cloudevents+json; charset=utf-8")])
+    bare = wherever(EVENT)
     attributes = [(f"ce_{name}", value.encode()) for name, value in EVENT.items() if isinstance(value, str)]
-    binary = taken(BODY, headers=[*attributes, ("content-type", b"application/json")])
+    binary = wherever(BODY, headers=[*attributes, ("content-type", b"application/json")])
     for message in (structured, bare, binary):
         assert start_of(message).command_id == "/shop|7"
 
@@ -72,7 +86,7 @@ def test_a_cloudevents_subject_names_the_run_where_it_can():
     name = at_home("s")
     assert start_of(taken({**EVENT, "subject": name, "traceparent": "00-1-2-01"})).run_id == name
     assert start_of(taken({**EVENT, "partitionkey": name, "subject": "other"})).run_id == name
-    assert start_of(taken({**EVENT, "subject": "orders/1"})).run_id.startswith("hello-")
+    assert start_of(wherever({**EVENT, "subject": "orders/1"})).run_id.startswith("hello-")
 
 
 def test_the_cloudevents_sdk_writes_what_the_door_reads():
@@ -82,7 +96,7 @@ def test_the_cloudevents_sdk_writes_what_the_door_reads():
     attributes = {name: value for name, value in EVENT.items() if name != "data"}
     written = to_binary_event(CloudEvent(attributes={**attributes, "datacontenttype": "application/json"}, data=BODY))
     headers = [(name, value) for name, value in written.headers.items()]
-    assert start_of(taken(written.value, headers=headers)).command_id == "/shop|7"
+    assert start_of(wherever(written.value, headers=headers)).command_id == "/shop|7"
 
 
 def test_avro():
