@@ -26,7 +26,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_the_wheel_holds_every_module_and_every_file_that_modules_read(wheel: zipfile.ZipFile) -> None:
     meant = {str(path) for path in files() if path.parts[0] in PACKAGES or path.name == "millrace.py"}
-    examples = {f"console/{path}" for path in files() if path.parts[0] == "examples"}
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    examples = set(build["targets"]["wheel"]["force-include"].values())
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == meant | examples
     assert any(name.endswith(".avsc") for name in held)
