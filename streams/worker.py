@@ -41,14 +41,14 @@ class Superseded(Exception):
 async def run_worker(
     settings: WorkerSettings,
     stop: asyncio.Event,
-    on_ready: Callable[[], None] | None = None,
+    on_ready: Callable[["Worker"], None] | None = None,
 ) -> None:
     """Own what the group assigns until `stop` is set. Raises what makes going on impossible."""
     async with contextlib.AsyncExitStack() as stack:
         worker = await _wire(settings, stack)
         await worker.start()
         if on_ready is not None:
-            on_ready()
+            on_ready(worker)
         try:
             await worker.serve(stop)
         finally:

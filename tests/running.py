@@ -1,6 +1,7 @@
 """A worker in this process or in one of its own, on a broker of the tests, and a client beside it."""
 
 import asyncio
+import collections
 import contextlib
 import os
 import sys
@@ -18,7 +19,8 @@ from schemas.topics import COMMANDS, DEADLETTERS, EVENTS
 from steps.settings import StepSettings
 from streams.client import Client
 from streams.settings import WorkerSettings
-from streams.worker import run_worker
+from streams.topics import ensure_topics
+from streams.worker import Worker, run_worker
 from tests.brokers import Broker
 from workflow.parse.load import load
 from workflow.validity import Claim
@@ -49,15 +51,17 @@ class Running:
     client: Client
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    worker: Worker | None = None
 
     async def begin(self) -> None:
         """Start a worker here; returns when it is a member of the group."""
-        self.stop, ready = asyncio.Event(), asyncio.Event()
-        self.task = asyncio.create_task(run_worker(self.settings, self.stop, ready.set))
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait([self.task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        self.stop = asyncio.Event()
+        ready: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(run_worker(self.settings, self.stop, ready.set_result))
+        await asyncio.wait([self.task, ready], return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             self.task.result()
+        self.worker = ready.result()
 
     async def end(self) -> None:
         """Stop it in order."""
@@ -83,25 +87,31 @@ class Running:
             acked = await producer.send_and_wait(self.settings.topic(COMMANDS.name), value=value, **more)
             return acked.partition, acked.offset
 
-    async def records(self, topic: str = EVENTS.name) -> list[Any]:
-        """Every record of a topic now, decoded, in the order of its partitions; of the events the valid ones."""
-        name, decoder = self.settings.topic(topic), Decoder()
+    async def records(self, topic: str = EVENTS.name, *, void: bool = False) -> list[Any]:
+        """Every record of a topic now, in the order of its partitions; of the events the valid ones alone."""
+        count = 1 if topic == DEADLETTERS.name else self.settings.partitions
+        claims: dict[int, Claim] = collections.defaultdict(Claim)
+        read = await self._read(topic, list(range(count)))
+        return [r for number, r in read if void or topic != EVENTS.name or claims[number].admits(r)]
+
+    async def _read(self, topic: str, numbers: list[int]) -> list[tuple[int, Any]]:
+        name, decoder, found = self.settings.topic(topic), Decoder(), []
         consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap, enable_auto_commit=False)
         async with consumer:
-            count = 1 if topic == DEADLETTERS.name else self.settings.partitions
-            partitions = [TopicPartition(name, number) for number in range(count)]
+            partitions = [TopicPartition(name, number) for number in numbers]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
-            found = []
             for tp in partitions:
                 consumer.seek(tp, 0)
             for tp in partitions:
-                claim = Claim()
                 while await consumer.position(tp) < ends[tp]:
                     batch = (await consumer.getmany(tp, timeout_ms=500)).get(tp, [])
-                    read = [decoder.decode(message.value) for message in batch]
-                    found += read if topic != EVENTS.name else [event for event in read if claim.admits(event)]
-            return found
+                    found += [(tp.partition, decoder.decode(message.value)) for message in batch]
+        return found
+
+    async def records_of(self, partition: int) -> list[Any]:
+        """Every event of one partition, void ones too."""
+        return [record for number, record in await self._read(EVENTS.name, [partition])]
 
     async def until(self, kind: type[Any], count: int = 1, timeout: float = 20, **fields: Any) -> list[Any]:
         """Wait until so many events of a kind, with these fields, stand in the log."""
@@ -118,14 +128,10 @@ class Running:
 async def running(broker: Broker, prefix: str, **changes: Any) -> AsyncIterator[Running]:
     """A worker that is ready, and a client; both are gone afterwards."""
     settings = worker_settings(broker, prefix, **changes)
-    stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(run_worker(settings, stop, ready.set))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        task.result()
+    await ensure_topics(settings.bootstrap, prefix, settings.partitions)
     async with Client(broker.bootstrap, prefix, settings.auth) as client:
-        world = Running(settings, client, stop, task)
+        world = Running(settings, client)
+        await world.begin()
         try:
             yield world
         finally:

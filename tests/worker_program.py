@@ -28,7 +28,7 @@ async def main() -> None:
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run_worker(settings, stop, lambda: print("ready", flush=True))
+    await run_worker(settings, stop, lambda _: print("ready", flush=True))
 
 
 if __name__ == "__main__":
