@@ -1,0 +1,19 @@
+"""scripts/bench runs as docs/performance.md shows it; nothing here is about how fast."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.house.tree import ROOT, text
+
+
+def test_the_bench_measures_every_workload(unmeasured: dict[str, str]) -> None:
+    command = ["scripts/bench", "--quick", "--broker", "embedded", "--json"]
+    assert " ".join(command) in text(Path("docs/performance.md"))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, env=unmeasured)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["core"]["decide_us_per_step"] > 0
+    assert found["embedded"]["w1_to_raw_ack"] > 1
+    assert found["embedded"]["w2_steps_per_s"] > 0 and found["embedded"]["w3_ms_p50"] > 0
+    assert set(found["embedded"]["w2_cpu_us_per_step"]) == {"worker", "tool_host", "broker"}
