@@ -1,6 +1,8 @@
 """What makes a run go on: steps in order, branches, conditions, waits."""
 
-from tests.story import Story, same
+import orjson
+
+from tests.story import Story, call, same
 
 CHAIN = """
 name: chain
@@ -163,3 +165,57 @@ def test_resuming_decides_only_what_is_missing():
 def test_replay_equals_live():
     story = Story(PARALLEL).start(n=5).succeed("p/one/b", 1).start("r2", n=1)
     assert same(story.replayed(), story.partition)
+
+
+def test_what_an_expression_may_read_of_the_run_and_its_steps():
+    text = """
+name: reads
+inputs: {n: integer}
+steps:
+  - {id: a, model: claude-haiku-4-5, prompt: hi}
+  - id: b
+    transform:
+      run: "{{ run.id }}/{{ run.name }}@{{ run.version }} {{ run.status }}"
+      status: "{{ steps.a.status }}"
+      usd: "{{ steps.a.usage.usd }}"
+      tokens: "{{ steps.a.usage.input_tokens + steps.a.usage.output_tokens }}"
+      key: "{{ step.key }}"
+  - {id: c, tool: t.x, on_error: continue}
+  - {id: d, transform: "{{ steps.c.status }}: {{ steps.c.error.message }}"}
+  - {id: e, transform: "{{ has(steps.a.error) }}"}
+"""
+    story = Story(text).start(n=1).succeed("a", "x", calls=[call(input_tokens=3, output_tokens=4, cost=500_000_000)])
+    seen = orjson.loads(story.events[1].output)
+    assert seen.pop("key") == f"r.{story.run().incarnation:x}/b"
+    assert seen == {"run": "r/reads@1 running", "status": "succeeded", "usd": 0.5, "tokens": 7}
+    story.fail("c", "fatal", "oh no")
+    assert [event.output for event in story.events[1:3]] == [b'"failed: oh no"', b"false"]
+
+
+def test_branches_read_what_stands_around_them():
+    text = """
+name: around
+steps:
+  - {id: a, transform: {x: 5}}
+  - id: p
+    parallel:
+      one: [{id: b, transform: "{{ steps.a.output.x + 1 }}"}, {id: c, transform: "{{ steps.b.output + 1 }}"}]
+"""
+    Story(text).start().then(
+        "RunStarted",
+        'StepSucceeded a {"x":5}',
+        "StepOpened p",
+        "StepSucceeded p/one/b 6",
+        "StepSucceeded p/one/c 7",
+        'StepSucceeded p {"one":7}',
+        'RunSucceeded {"one":7}',
+    )
+
+
+def test_outputs_that_do_not_fit_an_event_fail_the_run():
+    half = "x" * 40_000
+    steps = "name: big\nsteps: [{id: a, tool: t.x}, {id: b, tool: t.x}]\n"
+    story = Story(steps + 'outputs: {a: "{{ steps.a.output }}", b: "{{ steps.b.output }}"}')
+    story.start().succeed("a", half).succeed("b", half)
+    story.then(f'StepSucceeded b "{half}"', "RunFailed fatal")
+    assert "80015 bytes" in story.events[1].message
