@@ -121,9 +121,12 @@ class Link(asyncio.Protocol):
         return self._used - 1
 
     def _send(self, sent: bytes) -> None:
-        if not self._out:
-            self._loop.call_soon(self._flush)
+        """Frames of one turn of the loop go out together; the only call under way need not wait for the turn's end."""
         self._out.append(sent)
+        if len(self._waiters) == 1:
+            self._flush()
+        elif len(self._out) == 1:
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         if self._out and self._transport is not None:
