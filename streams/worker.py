@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -47,6 +48,8 @@ async def run_worker(
     async with contextlib.AsyncExitStack() as stack:
         worker = await _wire(settings, stack)
         await worker.start()
+        gc.collect()
+        gc.freeze()  # what was imported stays; looking at it again and again costs a seventh of the throughput
         if on_ready is not None:
             on_ready(worker)
         try:
