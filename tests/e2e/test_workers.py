@@ -8,8 +8,10 @@ import pytest
 
 from schemas import events as e
 from schemas import partition as p
+from steps.clock import uptime
 from streams.client import Client
 from streams.topics import ensure_topics
+from streams.worker import Superseded
 from tests.running import Running, worker_process, worker_settings
 
 ARGUMENTS = '{ledger: "{{ inputs.ledger }}", line: l, seconds: "{{ inputs.seconds }}"}'
@@ -147,4 +149,24 @@ async def test_a_stopped_process_that_goes_on_can_neither_change_a_run_nor_begin
             if process is not None and process.returncode is None:
                 process.terminate()
                 await asyncio.wait_for(process.wait(), 30)
+        await world.client.__aexit__()
+
+
+@pytest.mark.timeout(90)
+async def test_a_process_whose_seat_was_taken_begins_nothing_more_and_ends(broker, topic_prefix):
+    """A newer start on the seat is read as its own goodbye by the process that sat there (PROTOCOL.md, 10)."""
+    world = await world_for(broker, topic_prefix, seat="one")
+    await world.begin()
+    second = None
+    try:
+        beats = world.worker.parts.beats
+        assert beats.begin_by() > uptime()
+        second = await worker_process(world.settings, "one")
+        with pytest.raises(Superseded, match="one"):
+            await asyncio.wait_for(world.task, 30)
+        assert beats.begin_by() < uptime()
+    finally:
+        if second is not None:
+            second.terminate()
+            await asyncio.wait_for(second.wait(), 30)
         await world.client.__aexit__()
