@@ -25,21 +25,6 @@ from streams.embedded import EmbeddedBroker
 
 WITHIN = 60.0
 
-WAITS = """
-name: waits
-steps:
-  - {id: first, transform: {text: "began"}}
-  - {id: pause, wait: {for: 8s}}
-  - {id: last, transform: {text: "{{ steps.first.output.text }} and ended"}}
-outputs: {text: "{{ steps.last.output.text }}"}
-"""
-QUICK = """
-name: quick
-steps:
-  - {id: only, transform: {text: "one"}}
-outputs: {text: "{{ steps.only.output.text }}"}
-"""
-
 
 async def test_a_child_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path) -> None:
     said: list[str] = []

@@ -5,35 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from schemas.topics import EVENTS
 from streams.archive import ArchiveGap, EventArchive
-from streams.archive_files import PartitionFiles, read
-from streams.archive_format import Archived
+from streams.archive_files import read
 from streams.archive_lock import Locked
-
-PARTITIONS = 3
-
-
-def some(first: int, count: int) -> list[Archived]:
-    return [
-        Archived(n, 1000 + n, f"run-{n}".encode(), bytes([n % 251]) * (n % 40)) for n in range(first, first + count)
-    ]
-
-
-def pairs(first: int, count: int) -> list[tuple[bytes, bytes]]:
-    return [(record.key or b"", record.value or b"") for record in some(first, count)]
-
-
-@pytest.fixture
-def partition(tmp_path: Path) -> Iterator[PartitionFiles]:
-    made = PartitionFiles(tmp_path, 0)
-    yield made
-    made.close()
+from tests.archived import pairs
 
 
 def test_events_that_are_there_are_passed_over_and_gaps_are_refused(tmp_path: Path) -> None:

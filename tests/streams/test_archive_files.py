@@ -9,18 +9,7 @@ import pytest
 
 from streams.archive_files import ArchiveFailed, PartitionFiles, files, read
 from streams.archive_format import Archived, ArchiveDamaged
-
-PARTITIONS = 3
-
-
-def some(first: int, count: int) -> list[Archived]:
-    return [
-        Archived(n, 1000 + n, f"run-{n}".encode(), bytes([n % 251]) * (n % 40)) for n in range(first, first + count)
-    ]
-
-
-def pairs(first: int, count: int) -> list[tuple[bytes, bytes]]:
-    return [(record.key or b"", record.value or b"") for record in some(first, count)]
+from tests.archived import some
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,17 @@ from schemas.codec import encode
 from schemas.message import Cause, Positions
 from schemas.topics import COMMANDS, DEADLETTERS, DEFINITIONS, EVENTS, OUTCOMES, TOPICS, WORKERS
 from streams.archive import EventArchive
-from streams.archive_files import PartitionFiles, read
+from streams.archive_files import read
 from streams.archive_format import Archived
 from streams.archive_lock import FileLock, Locked
 from streams.archive_restore import FILLER, RestoreFailed, RestoreRefused, restore
 from streams.archive_tail import Archiver
 from streams.archive_topic import TopicArchive
 from streams.topics import ensure_topics
+from tests.archived import pairs
 from tests.brokers import Broker
 
 PARTITIONS = 3
-
-
-def some(first: int, count: int) -> list[Archived]:
-    return [
-        Archived(n, 1000 + n, f"run-{n}".encode(), bytes([n % 251]) * (n % 40)) for n in range(first, first + count)
-    ]
-
-
-def pairs(first: int, count: int) -> list[tuple[bytes, bytes]]:
-    return [(record.key or b"", record.value or b"") for record in some(first, count)]
-
-
-@pytest.fixture
-def partition(tmp_path: Path) -> Iterator[PartitionFiles]:
-    made = PartitionFiles(tmp_path, 0)
-    yield made
-    made.close()
 
 
 @asynccontextmanager
