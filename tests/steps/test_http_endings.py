@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import orjson
 import pytest
@@ -11,8 +10,8 @@ import pytest_asyncio
 
 from steps.context import Context
 from steps.executor import Executor
-from steps.outcome import Outcome
 from steps.settings import StepSettings
+from tests.steps.fetching import echo, fetch, output
 from tests.steps.http_server import Server, serving
 from tests.steps.pages import LIMIT, answer
 from tests.steps.scheduled import scheduled
@@ -31,22 +30,6 @@ async def executor() -> AsyncIterator[Executor]:
     executor = Executor(StepSettings(output_limit=LIMIT, http_per_host=4))
     yield executor
     await executor.close()
-
-
-async def fetch(
-    executor: Executor, server: Server, page: str, *, timeout: int | None = 5_000_000, **given: Any
-) -> Outcome:
-    step = scheduled("http", "", {"url": f"{server.address}/{page}", **given}, timeout=timeout)
-    return await executor.run(step, Context())
-
-
-def output(outcome: Outcome) -> Any:
-    assert outcome.status == "succeeded", outcome
-    return orjson.loads(outcome.output or b"")
-
-
-async def echo(executor: Executor, server: Server, page: str = "echo", **given: Any) -> Any:
-    return output(await fetch(executor, server, page, **given))["body"]
 
 
 @pytest.mark.parametrize(
