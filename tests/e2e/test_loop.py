@@ -130,17 +130,16 @@ async def test_two_records_a_step_and_one_ack_a_transition(broker, topic_prefix,
 
     async def counted(self, topic, partition, records):
         if topic.endswith(EVENTS.name):
-            batches.append(len(records))
+            batches.append([key.decode() for key, _ in records])
         return await send(self, topic, partition, records)
 
     monkeypatch.setattr(Producer, "send_batch", counted)
     chain = "".join(f"  - {{id: s{number}, tool: t.noop}}\n" for number in range(10))
     async with running(broker, topic_prefix) as world:
         await world.publish(f"name: chain\nsteps:\n{chain}")
-        batches.clear()
-        await world.run("chain")
+        run_id = (await world.run("chain")).run_id
         # the start and the first schedule; nine outcomes with the next schedule; the last outcome and the end
-        assert batches == [2] * 11
+        assert [len(batch) for batch in batches if run_id in batch] == [2] * 11
 
 
 async def test_a_failing_tool_is_tried_again_and_a_wait_waits(broker, topic_prefix, tmp_path):
