@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -67,10 +66,17 @@ class Observed:
 class Beats:
     """Sends our beat each second, and reads everybody's."""
 
-    def __init__(self, worker: str, seat: str, producer: Producer, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        worker: str,
+        seat: str,
+        producer: Producer,
+        settings: WorkerSettings,
+        reader: Callable[..., CompactedReader] = CompactedReader,
+    ) -> None:
         self.worker, self.seat = worker, seat
         self._producer, self._topic = producer, settings.topic(WORKERS.name)
-        self._reader = CompactedReader(settings.bootstrap, self._topic, self._read, auth=settings.auth, last=REMEMBERED)
+        self._reader = reader(settings.bootstrap, self._topic, self._read, auth=settings.auth, last=REMEMBERED)
         self.observed = Observed(worker)
         self.start_number = 0
         self.status: Callable[[], dict[str, Any]] = dict
@@ -88,15 +94,16 @@ class Beats:
         await self._reader.start()
         await self._reader.read_to_end()
         self.start_number = max(clock.now(), self.observed.newest_start(self.seat) + 1)
-        deadline = time.monotonic() + 30.0
+        elapsed = asyncio.get_running_loop().time
+        deadline = elapsed() + 30.0
         while not self._fresh_until:
             await self._beat()
             await asyncio.sleep(0.05)
             for _ in range(100):
-                if self._fresh_until or time.monotonic() > deadline:
+                if self._fresh_until or elapsed() > deadline:
                     break
                 await asyncio.sleep(0.01)
-            if time.monotonic() > deadline:
+            if elapsed() > deadline:
                 raise TimeoutError(
                     "our own beat did not come back within 30 s; does the broker serve workflow.workers?"
                 )

@@ -1,7 +1,6 @@
 """Taking in: every message of a partition, in order, becomes a decision, whatever it is (PROTOCOL.md, 11)."""
 
 import asyncio
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -74,13 +73,14 @@ class Intake:
 
     def _run(self) -> None:
         self._scheduled = False
-        until = time.monotonic() + SLICE
+        clock = asyncio.get_running_loop().time
+        until = clock() + SLICE
         while self._waiting and not self._busy and self.owner.phase == "live":
             appender = self.owner.appender
             if appender is None or appender.backlog > BACKLOG:
                 return
             self._take(self._waiting.popleft())
-            if time.monotonic() > until:
+            if clock() > until:
                 return self.wake()
 
     def _take(self, message: Incoming) -> None:

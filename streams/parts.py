@@ -46,7 +46,7 @@ class Parts:
     pool: Pool
     consumer: Opener
     archive: EventArchive | None = None
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)
 
     @staticmethod
     def new_log_id() -> int:
@@ -56,10 +56,10 @@ class Parts:
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run in the background; what goes wrong is logged."""
         task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
+        self.tasks[task] = None
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
+        self.tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("background work failed", exc_info=error)

@@ -31,7 +31,7 @@ class Pool:
         self._context = Context(begin_by)
         self._slots = asyncio.Semaphore(concurrency)
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._accepting = True
         self._ended = ""
         self.hand_over: HandOver = lambda _partition, _message: False
@@ -41,11 +41,11 @@ class Pool:
         key = (scheduled.run_id, scheduled.path)
         task = asyncio.get_running_loop().create_task(self._attempt(partition, scheduled))
         self._running[key] = task
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(lambda done: self._forget(key, done))
 
     def _forget(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if self._running.get(key) is task:
             del self._running[key]
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -72,8 +72,9 @@ async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "
     vocabulary = await stack.enter_async_context(Vocabulary(bootstrap, settings.prefix, decoder, auth=auth))
     await vocabulary.read_to_end()
     await vocabulary.publish(RECORDS.values(), producer)
+    worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name)
     membership = Membership.on(settings, seat.name, idempotent)
-    worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name, membership)
+    worker.app = build_app(settings, membership, worker.hand_over, worker.assigned, worker.revoked)
     executor, log = Executor(settings.steps), LogReader(settings)
     definitions, beats = Definitions(settings, decoder), Beats(worker.id, seat.name, producer, settings)
     for closing in (executor.close, log.stop, definitions.stop, beats.stop):
@@ -102,11 +103,12 @@ class Worker:
     """The owners of one process, and what the group tells it."""
 
     parts: Parts
+    app: Any
+    """The Faust app: what the group says comes from it."""
 
-    def __init__(self, worker_id: str, settings: WorkerSettings, seat: str, membership: Membership) -> None:
+    def __init__(self, worker_id: str, settings: WorkerSettings, seat: str) -> None:
         self.id, self.settings, self.seat = worker_id, settings, seat
         self.owners: dict[int, Owner] = {}
-        self.app = build_app(settings, membership, self.hand_over, self.assigned, self.revoked)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
