@@ -16,7 +16,10 @@ class PartitionClaimed(Event):
 
 @record
 class PartitionMarked(Event):
-    """Where recovery may begin. The writer's state as of `low` is epoch_at_low, owner_at_low, n_at_low."""
+    """Where recovery may begin. The writer's state as of `low` is epoch_at_low, owner_at_low, n_at_low.
+
+    What left because of events before outbox_epoch/outbox_low has arrived; an epoch of 0 is that of the mark.
+    """
 
     log: int
     low: int
@@ -26,6 +29,7 @@ class PartitionMarked(Event):
     n_at_low: int
     outbox_low: int = 0
     finished: list[Finished] = field(default_factory=list)
+    outbox_epoch: int = 0
 
 
 @record
@@ -59,7 +63,7 @@ class CommandRefused(Event):
 
 @record
 class CommandForwarded(Event):
-    """A command found away from its home; `value` is published again to `home` under the id epoch/n/0."""
+    """A command found away from its home; `value` is published again to `home` until it has arrived."""
 
     command_id: str
     home: int

@@ -1,12 +1,14 @@
 """What leaves the partition: sent until it is acked, sent again after a recovery, known by its id (PROTOCOL.md, 15)."""
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
 
-from schemas.partition import CommandForwarded
-from schemas.topics import COMMANDS
+from schemas.codec import encode
+from schemas.message import Event
+from workflow.departures import Departure, wanted
 from workflow.messages import OutboxSent
 
 if TYPE_CHECKING:
@@ -16,44 +18,99 @@ logger = structlog.get_logger("millrace.outbox")
 
 #: Seconds from the last ack to the mark that says so: many messages share one mark.
 MARK_AFTER = 5.0
+#: Seconds before what was not acked is sent again, growing to the second figure.
+PAUSE, LONGEST_PAUSE = 0.5, 10.0
+
+Sent = tuple[int, int]
 
 
 class Outbox:
-    """The messages of one owner that are not acked."""
+    """The messages of one owner that are not acked; what goes to one key goes in order."""
 
     def __init__(self, owner: "Owner") -> None:
         self._owner = owner
-        self._unsent: set[tuple[int, int]] = set()
+        self._left: dict[Sent, int] = {}
+        """Of each event (epoch, n) whose messages are under way: how many of them."""
+        self._arrived: set[Sent] = set()
+        self._lanes: dict[tuple[str, str], deque[tuple[Sent, Departure]]] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
-    def send(self, event: CommandForwarded) -> None:
-        """Publish a command again at its home."""
-        self._unsent.add((event.epoch, event.n))
-        self._owner.parts.spawn(self._send(event))
+    def take_over(self) -> None:
+        """Send again what no mark says has arrived."""
+        for sent in self._owner.state.outbox:
+            self._send(sent)
+
+    def acked(self, event: Event) -> None:
+        """An event stands in the log: what it makes leave, leaves."""
+        sent = (event.epoch, event.n)
+        if sent in self._owner.state.outbox:
+            self._send(sent)
 
     def close(self) -> None:
         """The partition is read again, or another's: whoever owns it next sends what no mark says has arrived."""
-        self._unsent.clear()
+        self._left.clear()
+        self._arrived.clear()
+        self._lanes.clear()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
 
-    def mark(self) -> None:
-        """Record that everything has arrived, so that no recovery sends it again."""
-        if not self._unsent and self._owner.state.outbox:
-            self._owner.handle(OutboxSent())
+    def low(self) -> Sent:
+        """(epoch, n) of the first event of which not everything has arrived, or of the next one to come."""
+        state = self._owner.state
+        to_come = (state.claim.epoch, state.claim.n + 1)
+        return next((sent for sent in state.outbox if sent not in self._arrived), to_come)
 
-    async def _send(self, event: CommandForwarded) -> None:
-        parts, sent = self._owner.parts, (event.epoch, event.n)
-        topic, key = parts.settings.topic(COMMANDS.name), event.run_id.encode()
-        while sent in self._unsent:
+    def mark(self) -> None:
+        """Record what has arrived, so that no recovery sends it again."""
+        if self._arrived:
+            self._owner.handle(OutboxSent(*self.low()))
+            self._arrived &= self._owner.state.outbox.keys()
+
+    def _send(self, sent: Sent) -> None:
+        leaving = self._owner.state.outbox[sent]
+        self._left[sent] = len(leaving)
+        for departure in leaving:
+            key = (departure.topic, departure.key)
+            if (lane := self._lanes.get(key)) is not None:
+                lane.append((sent, departure))
+                continue
+            lane = self._lanes[key] = deque([(sent, departure)])
+            self._owner.parts.spawn(self._drain(key, lane))
+
+    async def _drain(self, key: tuple[str, str], lane: deque[tuple[Sent, Departure]]) -> None:
+        """Send what waits in a lane, one after the other, until it is empty or no longer ours."""
+        pause = PAUSE
+        while lane and self._lanes.get(key) is lane:
+            sent, departure = lane[0]
             try:
-                await parts.producer.send_and_wait(topic, event.value, key, partition=event.home)
-                self._unsent.discard(sent)
+                if wanted(self._owner.state, departure):
+                    await self._publish(departure)
             except Exception as error:
-                logger.warning("forwarding a command again", run_id=event.run_id, why=str(error))
-                await asyncio.sleep(1.0)
-        if not self._unsent and self._alarm is None:
+                logger.warning("sending again", topic=key[0], key=key[1], why=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause = PAUSE
+                lane.popleft()
+                if self._lanes.get(key) is lane:
+                    self._has_arrived(sent)
+        if self._lanes.get(key) is lane:
+            del self._lanes[key]
+
+    async def _publish(self, departure: Departure) -> None:
+        parts, record = self._owner.parts, departure.record
+        value = record if isinstance(record, bytes) else encode(record)
+        topic, key = parts.settings.topic(departure.topic), departure.key.encode()
+        await parts.producer.send_and_wait(topic, value, key, partition=departure.partition)
+
+    def _has_arrived(self, sent: Sent) -> None:
+        self._left[sent] -= 1
+        if self._left[sent]:
+            return
+        del self._left[sent]
+        self._arrived.add(sent)
+        if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(MARK_AFTER, self._ring)
 
     def _ring(self) -> None:

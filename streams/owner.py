@@ -91,6 +91,7 @@ class Owner:
             self.parts.archive.append(self.number, base, [(entry.key, entry.value) for entry in entries])
         self._pause = PAUSE
         for entry in entries:
+            self.outbox.acked(entry.event)
             if (act := _ACTS.get(entry.event.__class__)) is not None:
                 act(self, entry.event)
         for intake in self.intakes.values():
@@ -135,6 +136,7 @@ class Owner:
     def _live(self, claim: p.PartitionClaimed) -> None:
         self.state.read(claim)
         self.phase = "live"
+        self.outbox.take_over()
         self._log.info("owned", epoch=claim.epoch, open_runs=len(self.state.runs))
         self._task = asyncio.get_running_loop().create_task(self._go_live())
 
@@ -142,8 +144,6 @@ class Owner:
         """Take in what is waiting, then decide what each open run owes (PROTOCOL.md, 9)."""
         try:
             await self._open_intakes()
-            for forwarded in list(self.state.outbox.values()):
-                self.outbox.send(forwarded)
             await self.caught_up()
             await self._resume()
         except Exception as error:
@@ -231,7 +231,6 @@ class Owner:
 
 _ACTS: dict[type[Event], Callable[[Owner, Any], None]] = {
     p.PartitionClaimed: Owner._live,
-    p.CommandForwarded: lambda owner, event: owner.outbox.send(event),
     p.RunQuarantined: Owner._quarantined,
     p.RunReleased: Owner._run_released,
     e.RunAccepted: lambda owner, event: owner._read_definitions(event.run_id),

@@ -30,7 +30,7 @@ def decide(partition: Partition, message: Message, now: int) -> list[Event]:
         else:
             _DECISIONS[message.__class__](transition, message)
     except Exception as error:
-        partition.claim.n = before
+        partition.take_back(before)
         return _quarantine(Transition(partition, run_id, now, cause), message, error)
     return transition.events
 
@@ -79,7 +79,7 @@ def _unreadable(t: Transition, message: messages.InputUnreadable) -> None:
     )
 
 
-def _sent(t: Transition, _message: messages.OutboxSent) -> None:
+def _sent(t: Transition, message: messages.OutboxSent) -> None:
     """A mark: what left so far has arrived. Recovery still reads from the log's start, hence a low watermark of 0."""
     partition = t.partition
     positions = Positions(partition.positions["command"], partition.positions["outcome"])
@@ -91,7 +91,8 @@ def _sent(t: Transition, _message: messages.OutboxSent) -> None:
         epoch_at_low=0,
         owner_at_low="",
         n_at_low=0,
-        outbox_low=partition.claim.n + 1,
+        outbox_low=message.n,
+        outbox_epoch=message.epoch,
     )
 
 

@@ -113,7 +113,10 @@ class DefinitionsRead:
 
 @dataclass(frozen=True, slots=True)
 class OutboxSent:
-    """Everything that left the partition so far has arrived."""
+    """Everything that left the partition because of events before epoch/n has arrived."""
+
+    epoch: int
+    n: int
 
     def about(self, log: int) -> tuple[str, Cause]:
         return "", Cause("owner", log)

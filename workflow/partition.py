@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas import partition as p
 from schemas.message import Event
+from workflow.departures import Departure, departures
 from workflow.evolve import Workflows, evolve
 from workflow.run import Run
 from workflow.validity import Claim
@@ -39,7 +40,8 @@ class Partition:
         self.runs: dict[str, Run] = {}
         self.finished: dict[str, int] = {}
         self.quarantined: dict[str, Quarantine] = {}
-        self.outbox: dict[str, p.CommandForwarded] = {}
+        self.outbox: dict[tuple[int, int], tuple[Departure, ...]] = {}
+        """What left because of the event epoch/n and is not known to have arrived, in the order of the log."""
         self._leaving: deque[tuple[int, str]] = deque()
 
     def read(self, event: Event) -> bool:
@@ -61,15 +63,26 @@ class Partition:
         if event.seq == 0:
             if (fold := _FACTS.get(event.__class__)) is not None:
                 fold(self, event)
-            return
+            return self._depart(event, self.runs.get(event.run_id))
         run = self.runs.get(event.run_id)
         if run is None:
             if event.run_id in self.quarantined:
                 return
             run = self.runs[event.run_id] = Run(event.run_id)
         evolve(run, event, self.workflows)
+        self._depart(event, run)
         if run.phase == "ended":
             self._finish(run.id, event.time)
+
+    def _depart(self, event: Event, run: Run | None) -> None:
+        if leaving := departures(event, run):
+            self.outbox[event.epoch, event.n] = leaving
+
+    def take_back(self, n: int) -> None:
+        """What was numbered beyond n in this claim is not appended, and makes nothing leave."""
+        self.claim.n = n
+        while self.outbox and next(reversed(self.outbox)) > (self.claim.epoch, n):
+            self.outbox.popitem()
 
     def set_aside(self, run_id: str, reason: str, trace: str) -> None:
         """Quarantine a run whose state is damaged."""
@@ -106,11 +119,9 @@ class Partition:
 
     def _marked(self, event: p.PartitionMarked) -> None:
         """Everything that left before the mark's outbox position has arrived."""
-        for key in [k for k, sent in self.outbox.items() if (sent.epoch, sent.n) < (event.epoch, event.outbox_low)]:
+        low = (event.outbox_epoch or event.epoch, event.outbox_low)
+        for key in [key for key in self.outbox if key < low]:
             del self.outbox[key]
-
-    def _forwarded(self, event: p.CommandForwarded) -> None:
-        self.outbox[f"{event.epoch}/{event.n}/0"] = event
 
     def _quarantined(self, event: p.RunQuarantined) -> None:
         known = self.quarantined.get(event.run_id)
@@ -133,7 +144,6 @@ _FACTS: dict[type[Event], Callable[[Partition, Any], None]] = {
     p.PartitionClaimed: Partition._claimed,
     p.PartitionRestored: Partition._restored,
     p.PartitionMarked: Partition._marked,
-    p.CommandForwarded: Partition._forwarded,
     p.RunQuarantined: Partition._quarantined,
     p.Held: Partition._held,
     p.RunReleased: Partition._released,

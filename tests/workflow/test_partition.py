@@ -5,7 +5,8 @@ import pytest
 from schemas import partition as p
 from schemas.message import Cause, Positions
 from tests.story import LOG, Story, claim, replay, same, told
-from workflow.messages import CommandAway, CommandUnwanted, InputUnreadable, OutboxSent
+from workflow import decide
+from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, InputUnreadable, OutboxSent
 from workflow.partition import DEDUPE_LIMIT, Partition
 from workflow.validity import Claim
 
@@ -60,16 +61,39 @@ def test_what_the_doors_turn_away_is_recorded_and_moves_the_position():
     story.take(InputUnreadable("t", "undecodable", "why", 3, 17, story.cause("command", ""))).then("InputRejected")
     story.take(CommandAway("c2", "elsewhere", 3, b"bytes", story.cause("command", "c2"))).then("CommandForwarded")
     assert story.partition.positions["command"] == 3
-    assert [sent.home for sent in story.partition.outbox.values()] == [3]
+    assert [sent.partition for leaving in story.partition.outbox.values() for sent in leaving] == [3]
 
 
 def test_a_mark_lets_go_of_what_arrived():
     story = Story(ONE)
     story.take(CommandAway("c2", "elsewhere", 3, b"bytes", story.cause("command", "c2")))
-    story.take(OutboxSent()).then("PartitionMarked")
+    story.take(OutboxSent(1, 2)).then("PartitionMarked")
     assert not story.partition.outbox and same(story.replayed(), story.partition)
     story.take(CommandAway("c3", "elsewhere", 3, b"bytes", story.cause("command", "c3")))
     assert len(story.replayed().outbox) == 1
+
+
+def test_a_mark_of_a_new_owner_keeps_what_an_earlier_one_could_not_deliver():
+    story = Story(ONE)
+    for name in ("c2", "c3"):
+        story.take(CommandAway(name, "elsewhere", 3, b"bytes", story.cause("command", name)))
+    new = claim(2, "w2")
+    assert story.partition.read(new)
+    story.history.append(new)
+    story.take(OutboxSent(1, 2)).then("PartitionMarked")
+    assert list(story.partition.outbox) == [(1, 2)] and same(story.replayed(), story.partition)
+
+
+def test_what_a_failed_decision_would_have_sent_stays_here(monkeypatch):
+    story = Story(ONE)
+
+    def forwards_and_breaks(t, message):
+        t.note(p.CommandForwarded, command_id="c", home=3, value=b"bytes")
+        raise RuntimeError("broken")
+
+    monkeypatch.setitem(decide._DECISIONS, CommandTaken, forwards_and_breaks)
+    story.start()
+    assert isinstance(story.events[0], p.RunQuarantined) and not story.partition.outbox
 
 
 def test_the_ids_of_ended_runs_are_forgotten_after_the_window_or_when_there_are_too_many():
