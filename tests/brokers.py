@@ -1,22 +1,19 @@
 """The Kafka brokers that tests run on: the embedded one, Apache Kafka as a process, and Apache Kafka in Docker."""
 
 import asyncio
-import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from streams.broker_features import answers, idempotence_available
 from streams.embedded import EmbeddedBroker
+from tests.cluster import cluster
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "kafka"
 IMAGE = "apache/kafka:4.1.0"
 NAMES = ("embedded", "kafka", "docker")
 
@@ -73,15 +70,8 @@ def embedded() -> Iterator[str]:
 @contextmanager
 def kafka(*arguments: str) -> Iterator[str]:
     """Apache Kafka by `scripts/kafka start`, with more arguments for it."""
-    with tempfile.TemporaryDirectory(prefix="millrace-kafka-") as folder:
-        start = ["start", "--port", "0", "--data", folder, "--for", str(os.getpid()), *arguments]
-        outcome = subprocess.run([SCRIPT, *start], capture_output=True, text=True, timeout=180)
-        if outcome.returncode:
-            raise RuntimeError(f"{SCRIPT} {' '.join(start)} failed:\n{outcome.stderr}")
-        try:
-            yield outcome.stdout.strip()
-        finally:
-            subprocess.run([SCRIPT, "stop", "--data", folder], check=True, capture_output=True, timeout=30)
+    with cluster(*arguments) as made:
+        yield made.bootstrap
 
 
 @contextmanager

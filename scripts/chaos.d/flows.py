@@ -1,0 +1,83 @@
+"""Random workflows that this version runs, drawn from a seed."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import yaml
+
+LEDGER = {"ledger": "{{ inputs.ledger }}"}
+#: Kills come more often here than anywhere: a step is not given up because its workers were.
+PATIENT = {"attempts": 30, "backoff": "100ms", "factor": 1.5, "max": "2s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A workflow and what its runs may end as; `certain`: whether nothing but success is right."""
+
+    name: str
+    source: str
+    certain: bool
+
+
+def flows(seed: int, count: int) -> list[Flow]:
+    """So many workflows."""
+    return [_flow(Random(f"{seed}/{number}"), f"flow{number}") for number in range(count)]
+
+
+def _flow(chance: Random, name: str) -> Flow:
+    drawn = _Drawn(chance)
+    steps = drawn.steps(depth=2, most=5)
+    kind = chance.random()
+    if kind < 0.08:
+        steps.append({"id": "doom", "tool": "effects.break_down", "with": LEDGER})
+    elif kind < 0.16:
+        risk = {"id": "risk", "tool": "effects.act", "with": {**LEDGER, "seconds": 0.2}, "retry": PATIENT}
+        steps.insert(0, risk)  # not idempotent: fails as `unknown` when its worker is lost
+    source = yaml.safe_dump({"name": name, "inputs": {"ledger": "string"}, "steps": steps}, sort_keys=False)
+    return Flow(name, source, certain=kind >= 0.16)
+
+
+class _Drawn:
+    """Steps with ids of their own."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance, self._count = chance, 0
+
+    def steps(self, depth: int, most: int) -> list[dict[str, Any]]:
+        """A list of one to `most` steps, shapes inside shapes down to a depth."""
+        return [self._step(depth) for _ in range(self._chance.randint(1, most))]
+
+    def _step(self, depth: int) -> dict[str, Any]:
+        self._count += 1
+        step: dict[str, Any] = {"id": f"s{self._count}"}
+        kinds = [self._act, self._act, self._act, self._block, self._stumble, self._wait, self._model, self._transform]
+        if depth:
+            kinds += [self._parallel, self._parallel]
+        step |= self._chance.choice(kinds)(depth)
+        return step
+
+    def _act(self, _depth: int) -> dict[str, Any]:
+        return self._tool("act", seconds=round(self._chance.choice((0.0, 0.01, 0.05, 0.3, 1.0)), 3))
+
+    def _block(self, _depth: int) -> dict[str, Any]:
+        return self._tool("block", seconds=0.02)
+
+    def _stumble(self, _depth: int) -> dict[str, Any]:
+        return self._tool("stumble", times=self._chance.randint(0, 2))
+
+    def _tool(self, name: str, **arguments: Any) -> dict[str, Any]:
+        return {"tool": f"effects.{name}", "with": {**LEDGER, **arguments}, "idempotent": True, "retry": PATIENT}
+
+    def _wait(self, _depth: int) -> dict[str, Any]:
+        return {"wait": {"for": self._chance.choice(("50ms", "300ms", "2s"))}}
+
+    def _model(self, _depth: int) -> dict[str, Any]:
+        return {"model": "claude-haiku-4-5", "prompt": "Say something.", "max_tokens": 20, "retry": PATIENT}
+
+    def _transform(self, _depth: int) -> dict[str, Any]:
+        return {"transform": {"n": self._chance.randint(0, 9)}}
+
+    def _parallel(self, depth: int) -> dict[str, Any]:
+        branches = self._chance.randint(2, 3)
+        return {"parallel": {f"b{n}": self.steps(depth - 1, most=2) for n in range(branches)}}
