@@ -24,6 +24,7 @@ from streams.connect import Auth, opened
 from streams.follow import RunNotFound, Story, answer, tell
 from streams.history import EventUnreadable, History
 from streams.home import partition_of
+from streams.pacing import paced
 from streams.publishing import Publication, PublishingContended, TooLarge, publish
 from streams.topics import TopicsMissing, partition_counts
 from streams.vocabulary import Vocabulary
@@ -112,8 +113,10 @@ class Client:
     def _new_producer(self) -> AIOKafkaProducer:
         """Without idempotence: a command that arrives twice has the same id, and definitions are told by their hash."""
         size = MAX_RECORD + 100_000
-        return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, acks="all", max_batch_size=size, max_request_size=size, **self._auth
+        return paced(
+            AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap, acks="all", max_batch_size=size, max_request_size=size, **self._auth
+            )
         )
 
     # --- definitions

@@ -8,6 +8,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.connect import Auth, start, stop
+from streams.pacing import paced
 
 OnRecord = Callable[[bytes | None, bytes | None, int], None]
 
@@ -53,7 +54,7 @@ class CompactedReader:
         consumer = self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False, **self._settings
         )
-        await start(consumer, self._bootstrap)
+        await start(paced(consumer), self._bootstrap)
         consumer.assign([self._partition])
         if self._last is not None:
             first = (await consumer.beginning_offsets([self._partition]))[self._partition]

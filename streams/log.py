@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import EVENTS
+from streams.pacing import paced
 from streams.settings import WorkerSettings
 
 OnRecord = Callable[[int, bytes, bytes], None]
@@ -21,13 +22,15 @@ class LogReader:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._topic = settings.topic(EVENTS.name)
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            max_partition_fetch_bytes=8 * 1024 * 1024,
-            fetch_max_wait_ms=100,
-            **settings.auth,
+        self._consumer = paced(
+            AIOKafkaConsumer(
+                bootstrap_servers=settings.bootstrap,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                max_partition_fetch_bytes=8 * 1024 * 1024,
+                fetch_max_wait_ms=100,
+                **settings.auth,
+            )
         )
         self._turn = asyncio.Lock()
 

@@ -1,11 +1,19 @@
 """The one producer of a process: batches for the log, single records for everything else."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from schemas.topics import MAX_RECORD
+from streams.broker_features import BrokerUnreachable
+from streams.connect import start
+from streams.pacing import paced
+
+logger = structlog.get_logger("millrace.producer")
 
 #: Seconds until a produce that was not acked is a surprise.
 PRODUCE_TIMEOUT = 15.0
@@ -29,32 +37,29 @@ class Producer:
         )
         self._producer: Any = None
         self._renewing = asyncio.Lock()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Connect. Raises KafkaConnectionError."""
-        self._producer = AIOKafkaProducer(**self._settings)
-        await self._producer.start()
+        """Connect. Raises BrokerUnreachable."""
+        self._producer = await self._fresh()
 
     async def stop(self) -> None:
         """Send what is queued, and disconnect."""
         if self._producer is not None:
-            await self._producer.stop()
+            self._let_go(self._producer)
+        if self._stopping:
+            await asyncio.wait(self._stopping, timeout=PRODUCE_TIMEOUT)
 
     async def send_batch(self, topic: str, partition: int, records: list[tuple[bytes, bytes]]) -> int:
         """Append the records as one batch; the offset of the first. Raises KafkaError or TimeoutError."""
         producer = self._producer
-        assert producer is not None
         batch = producer.create_batch()
         for key, value in records:
             if batch.append(key=key, value=value, timestamp=None) is None:
                 raise ValueError(f"a batch of {len(records)} records does not fit: the appender's limit is wrong")
         batch.close()
-        try:
-            acked = await producer.send_batch(batch, topic, partition=partition)
-            return int((await asyncio.wait_for(acked, PRODUCE_TIMEOUT)).offset)
-        except Exception:
-            await self._renew(producer)
-            raise
+        acked = await self._acked(producer, producer.send_batch(batch, topic, partition=partition))
+        return int(acked.offset)
 
     async def send_and_wait(
         self,
@@ -66,17 +71,45 @@ class Producer:
     ) -> tuple[int, int]:
         """Append one record; (partition, offset) of it. Raises KafkaError or TimeoutError."""
         producer = self._producer
-        assert producer is not None
-        acked = await producer.send(topic, value=value, key=key, partition=partition, headers=headers)
-        got = await asyncio.wait_for(acked, PRODUCE_TIMEOUT)
-        return got.partition, got.offset
+        sent = producer.send(topic, value=value, key=key, partition=partition, headers=headers)
+        acked = await self._acked(producer, sent)
+        return acked.partition, acked.offset
+
+    async def _acked(self, producer: Any, sent: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            async with asyncio.timeout(PRODUCE_TIMEOUT):
+                return await (await sent)
+        except Exception:
+            await self._renew(producer)
+            raise
 
     async def _renew(self, failed: Any) -> None:
         """After a failed batch its successors would be out of sequence for ever (KIP-360 is not in aiokafka)."""
         async with self._renewing:
             if failed is not self._producer or not self._settings["enable_idempotence"]:
                 return
-            fresh = AIOKafkaProducer(**self._settings)
-            await fresh.start()
-            self._producer = fresh
-            await asyncio.wait_for(asyncio.shield(failed.stop()), PRODUCE_TIMEOUT)
+            try:
+                self._producer = await self._fresh()
+            except BrokerUnreachable as error:
+                logger.warning("the producer will be replaced later", why=str(error))
+            else:
+                self._let_go(failed)
+
+    async def _fresh(self) -> AIOKafkaProducer:
+        producer = paced(AIOKafkaProducer(**self._settings))
+        await start(producer, self._settings["bootstrap_servers"])
+        return producer
+
+    def _let_go(self, producer: Any) -> None:
+        """What other partitions have on their way still gets its answer; nobody waits for that."""
+        task = asyncio.get_running_loop().create_task(self._close(producer))
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
+
+    @staticmethod
+    async def _close(producer: Any) -> None:
+        try:
+            async with asyncio.timeout(PRODUCE_TIMEOUT):
+                await producer.stop()
+        except (TimeoutError, KafkaError) as error:
+            logger.warning("a producer did not end in order", why=f"{type(error).__name__}: {error}")

@@ -14,6 +14,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.pacing import paced
+
 #: Milliseconds that a fetch waits for data; brokers that never wake it are asked again.
 FETCH_WAIT_MS = 100
 #: Messages handed over before the event loop gets a turn.
@@ -41,7 +43,7 @@ class LogThread(driver.AIOKafkaConsumerThread):
         def patient(*args: Any, **kwargs: Any) -> aiokafka.AIOKafkaConsumer:
             extra = cast(Any, self.app).extra_consumer
             kwargs.update(fetch_max_wait_ms=FETCH_WAIT_MS, auto_offset_reset="none", **extra)
-            return original(*args, **kwargs)
+            return paced(original(*args, **kwargs))
 
         client.AIOKafkaConsumer = patient
         try:

@@ -39,7 +39,13 @@ class Cluster:
         self._tell("resume", node)
 
     def _tell(self, verb: str, node: int, *arguments: str) -> str:
-        command = [str(SCRIPT), verb, "--data", self.folder, *(["--node", str(node)] if node and self.nodes > 1 else [])]
+        command = [
+            str(SCRIPT),
+            verb,
+            "--data",
+            self.folder,
+            *(["--node", str(node)] if node and self.nodes > 1 else []),
+        ]
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=180)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")

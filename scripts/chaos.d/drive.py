@@ -133,11 +133,10 @@ class Drive:
         self._doing = ""
 
     async def _strike_worker(self, deed: Deed) -> None:
-        up = [worker for worker in self.workers if worker.up]
         if deed.what == "join":
             return self._join()
-        if not up:
-            return
+        while not (up := [worker for worker in self.workers if worker.up]):
+            await asyncio.sleep(0.1)
         worker = up[int(deed.lot * len(up))]
         if deed.what == "kill":
             self.struck.append(worker.kill(deed.lasts))

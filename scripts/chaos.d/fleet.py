@@ -53,7 +53,14 @@ class Worker:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         settings = self._settings
-        given = (settings.bootstrap, settings.prefix, settings.partitions, settings.session, settings.data_dir, self.seat)
+        given = (
+            settings.bootstrap,
+            settings.prefix,
+            settings.partitions,
+            settings.session,
+            settings.data_dir,
+            self.seat,
+        )
         program = str(ROOT / "tests" / "worker_program.py")
         with self._log.open("ab") as log:
             return await asyncio.create_subprocess_exec(

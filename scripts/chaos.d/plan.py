@@ -34,6 +34,8 @@ def plan(seed: int, seconds: float) -> list[Deed]:
 def _lasts(chance: Random, what: str) -> float:
     """Most are short; some are longer than everybody's patience."""
     long = chance.random() < 0.3
+    if what == "restart":
+        return chance.uniform(0.0, 5.0)
     if what in ("kill", "stop", "crash"):
         return chance.uniform(7.0, 14.0) if long else chance.uniform(0.2, 2.0)
     return chance.uniform(11.0, 20.0) if long else chance.uniform(0.5, 5.0)
