@@ -4,10 +4,6 @@ from typing import Annotated
 
 import typer
 
-from console.failure import Failure
-
-_ANSWER_WITHIN = 15.0
-
 
 def cancel(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
@@ -20,28 +16,10 @@ def cancel(
     Examples:
       millrace cancel hello-7f3k9q2x0a --reason "wrong ticket"
     """
-    from console.connect import connected, run
+    from console.answered import answered
     from console.render import print_json
-    from console.settings import load
-    from streams.client import CommandWasRefused
 
-    async def work() -> str:
-        async with connected(settings) as client:
-            command_id = await client.cancel(run_id, reason)
-            if wait:
-                await client.answer_to(run_id, command_id, _ANSWER_WITHIN)
-            return command_id
-
-    settings = load()
-    try:
-        command_id = run(work())
-    except TimeoutError as error:
-        remedy = (
-            "`millrace doctor` tells whether a worker is running; the command stands in the log and will be taken in"
-        )
-        raise Failure(f"no answer within {_ANSWER_WITHIN:g} s", remedy=remedy) from error
-    except CommandWasRefused as error:
-        raise Failure(error.refusal.message, cause=f"refused: {error.refusal.reason}") from error
+    command_id = answered(run_id, lambda client: client.cancel(run_id, reason), wait=wait)
     if json:
         print_json({"run_id": run_id, "command_id": command_id, "status": "cancelled" if wait else "asked"})
     else:

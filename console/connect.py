@@ -67,8 +67,12 @@ async def connected(settings: Settings) -> AsyncIterator["Client"]:
 
 def _who() -> str:
     """Who asks, for the record of each command."""
+    return f"{user()}@{socket.gethostname()}"
+
+
+def user() -> str:
+    """Who is logged in."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (OSError, KeyError):  # a user id without a name, as in containers
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+        return str(os.getuid())

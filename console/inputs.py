@@ -35,8 +35,11 @@ def _from_pairs(schema: Schema, pairs: Iterable[str]) -> dict[str, Any]:
 
 def _value(text: str, kind: str) -> Any:
     """JSON where it is JSON, unless a string was declared: then the text as it stands."""
-    if kind == "string":
-        return text
+    return text if kind == "string" else as_json(text)
+
+
+def as_json(text: str) -> Any:
+    """JSON where it is JSON, else the text."""
     try:
         return json.loads(text)
     except ValueError:

@@ -34,7 +34,14 @@ def _said(event: Event, story: RunStory) -> str:
             return f"{event.command} refused: {event.message}"
         case p.RunQuarantined():
             return f"{event.run_id} set aside: {event.reason}"
-    return _plainly(event)
+    return _of_people(event, story) or _plainly(event)
+
+
+def _of_people(event: Event, story: RunStory) -> str:
+    """What people are asked, answer and tell."""
+    if isinstance(event, e.ApprovalRequested):
+        return f"{event.path}: {', '.join(event.by)} asked: {event.prompt}"
+    return story.notes[-1] if isinstance(event, e.SignalReceived | e.ApprovalAnswered) else ""
 
 
 def _plainly(event: Event) -> str:

@@ -136,11 +136,24 @@ class RunStory:
     def _step_released(self, event: e.StepReleased) -> None:
         self._line(event.path).status = "waiting"
 
-    def _step_opened(self, event: e.StepWaiting | e.StepOpened) -> None:
+    def _step_opened(self, event: e.StepOpened) -> None:
+        self._began(event, event.kind, "running")
+
+    def _step_waits(self, event: e.StepWaiting | e.ApprovalRequested) -> None:
+        self._began(event, "approve" if isinstance(event, e.ApprovalRequested) else "wait", "waiting")
+
+    def _began(self, event: e.StepOpened | e.StepWaiting | e.ApprovalRequested, kind: str, status: str) -> None:
         line = self._line(event.path)
-        waits = isinstance(event, e.StepWaiting)
-        line.kind, line.status = ("wait", "waiting") if waits else (event.kind, "running")  # type: ignore[union-attr]
+        line.kind, line.status = kind, status
         line.started = line.started or event.time
+
+    def _signalled(self, event: e.SignalReceived) -> None:
+        self.notes.append(f"signal {event.name} came" + (f" from {event.sent_by}" if event.sent_by else ""))
+
+    def _answered(self, event: e.ApprovalAnswered) -> None:
+        who = event.by + (f" as {event.role}" if event.role else "") if event.by else "the timeout"
+        why = f": {event.reason}" if event.reason else ""
+        self.notes.append(f"{who} {'approved' if event.approved else 'denied'} {event.path}{why}")
 
     def _step_left(self, event: e.StepSkipped | e.StepCancelled) -> None:
         line = self._line(event.path)
@@ -174,7 +187,10 @@ _FOLDS: dict[type[Event], Callable[[RunStory, Any], None]] = {
     e.StepSucceeded: RunStory._step_ended,
     e.StepFailed: RunStory._step_failed,
     e.StepReleased: RunStory._step_released,
-    e.StepWaiting: RunStory._step_opened,
+    e.StepWaiting: RunStory._step_waits,
+    e.ApprovalRequested: RunStory._step_waits,
+    e.SignalReceived: RunStory._signalled,
+    e.ApprovalAnswered: RunStory._answered,
     e.StepOpened: RunStory._step_opened,
     e.StepSkipped: RunStory._step_left,
     e.StepCancelled: RunStory._step_left,

@@ -135,6 +135,20 @@ class CallLine:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingApproval:
+    """An approval that nobody has answered. JSON columns are text."""
+
+    run_id: str
+    workflow: str | None
+    path: str
+    asked: str
+    prompt: str
+    asked_value: str | None
+    asked_at: datetime
+    waits_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A command or an input that changed nothing, and why."""
 

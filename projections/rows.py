@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from projections import step_rows
+from projections import step_rows, wait_rows
 from projections.batch import Batch
 from projections.body import body, document
 from projections.place import Place
@@ -188,4 +188,5 @@ _CHANGES: dict[type[Event], Change] = {
     p.CommandRefused: _command_refused,
     p.InputRejected: _input_rejected,
     **step_rows.CHANGES,
+    **wait_rows.CHANGES,
 }

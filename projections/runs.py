@@ -3,7 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from projections.lines import AttemptLine, CallLine, Quarantined, Refusal, RunHead, RunLine, RunView, StepLine
+from projections.lines import (
+    AttemptLine,
+    CallLine,
+    Quarantined,
+    Refusal,
+    RunHead,
+    RunLine,
+    RunView,
+    StepLine,
+    WaitingApproval,
+)
 from projections.named import statement
 from projections.query import ask, opened
 
@@ -27,6 +37,12 @@ def list_refusals(path: Path, *, run_id: str | None = None, limit: int = 50) -> 
     """The newest refusals first. Raises NoSnapshot, QueryFailed."""
     with opened(path) as connection:
         return _lines(connection, "refusals", Refusal, {"run_id": run_id, "limit": limit})
+
+
+def list_approvals(path: Path, *, by: str | None = None, limit: int = 50) -> list[WaitingApproval]:
+    """What waits for an answer, the longest waiting first. Raises NoSnapshot, QueryFailed."""
+    with opened(path) as connection:
+        return _lines(connection, "waiting_approvals", WaitingApproval, {"by": by, "limit": limit})
 
 
 def show_run(path: Path, run_id: str, incarnation: int | None = None) -> RunView:

@@ -100,18 +100,6 @@ def _released(batch: Batch, place: Place, event: e.StepReleased) -> None:
     )
 
 
-def _waiting(batch: Batch, place: Place, event: e.StepWaiting) -> None:
-    batch.steps.merge(
-        (*place.run, event.path),
-        step=event.step,
-        kind="wait",
-        status="waiting",
-        scheduled_at=place.when,
-        started_at=place.when,
-        waits_until=timestamp(event.until),
-    )
-
-
 def _opened(batch: Batch, place: Place, event: e.StepOpened) -> None:
     batch.steps.merge(
         (*place.run, event.path),
@@ -192,7 +180,6 @@ CHANGES: dict[type[Event], Callable[[Batch, Place, Any], None]] = {
     e.StepSucceeded: _succeeded,
     e.StepFailed: _failed,
     e.StepReleased: _released,
-    e.StepWaiting: _waiting,
     e.StepOpened: _opened,
     e.StepSkipped: _skipped,
     e.StepCancelled: _cancelled,

@@ -34,8 +34,8 @@ STEPS = Table(
     _all(FIRST, "step kind scheduled_at started_at")
     | _all(
         LAST,
-        "status attempts tries worker target queue last_ended_at waits_until output output_ref last_error_class "
-        "last_error_message",
+        "status attempts tries worker target queue child_run last_ended_at waits_until output output_ref "
+        "last_error_class last_error_message",
     ),
 )
 
@@ -68,7 +68,17 @@ QUARANTINE = Table(
     _all(LAST, "reason traceback first_offset quarantined_at released_at still_set_aside") | _all(SUM, "held times"),
 )
 
+APPROVALS = Table(
+    "approvals",
+    _STEP,
+    _all(
+        FIRST,
+        "asked prompt asked_value asked_at waits_until answered_at approved answered_by answered_as reason "
+        "answer_value",
+    ),
+)
+
 #: Tables with a key, which events change …
-KEYED = (POSITIONS, RUNS, STEPS, ATTEMPTS, MODEL_CALLS, QUARANTINE)
+KEYED = (POSITIONS, RUNS, STEPS, ATTEMPTS, MODEL_CALLS, QUARANTINE, APPROVALS)
 #: … and tables that only grow.
-EVENTS, REFUSALS = "events", "refusals"
+EVENTS, REFUSALS, SIGNALS = "events", "refusals", "signals"

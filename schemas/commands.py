@@ -41,4 +41,27 @@ class ReleaseRun(Command):
     """Take a quarantined run up again; the messages held for it are applied in order."""
 
 
-COMMANDS: tuple[type[Command], ...] = (StartRun, CancelRun, ReleaseRun)
+@record
+class SignalRun(Command):
+    """Tell a run something: `value` is the output of the step that waits for `name`, now or later."""
+
+    name: str = ""
+    value: Json = b"null"
+
+
+@record
+class AnswerApproval(Command):
+    """Answer what the step at `path` asks: `by` says yes or no, as one of those who may (`role`), and why.
+
+    With a `value` it puts this in the place of the value under review.
+    """
+
+    path: str = ""
+    approved: bool = False
+    by: str = ""
+    role: str = ""
+    reason: str = ""
+    value: Json | None = None
+
+
+COMMANDS: tuple[type[Command], ...] = (StartRun, CancelRun, ReleaseRun, SignalRun, AnswerApproval)

@@ -191,3 +191,36 @@ class OutcomeIgnored(Event):
     reason: str
     worker: str = ""
     calls: list[ModelCall] = field(default_factory=list)
+
+
+@record
+class SignalReceived(Event):
+    """Somebody told the run something: the first step that waits for `name` has it, or the next one that will."""
+
+    name: str
+    value: Json
+    sent_by: str = ""
+
+
+@record
+class ApprovalRequested(Event):
+    """An `approve` began: one of `by` is asked `prompt` about `value`, and waited for until `until`."""
+
+    path: str
+    step: str
+    by: list[str]
+    prompt: str
+    value: Json | None = None
+    until: Micros | None = None
+
+
+@record
+class ApprovalAnswered(Event):
+    """The answer. Without `by` nobody gave it in time. `value` is what was under review, or what it was edited to."""
+
+    path: str
+    approved: bool
+    by: str = ""
+    role: str = ""
+    reason: str = ""
+    value: Json | None = None

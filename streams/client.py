@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.codec import Decoder, encode
 from schemas.commands import COMMANDS as COMMAND_RECORDS
-from schemas.commands import CancelRun, Command, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, SignalRun, StartRun
 from schemas.definitions import AliasMoved, WorkflowPublished
 from schemas.message import Event
 from schemas.partition import CommandRefused
@@ -180,7 +180,21 @@ class Client:
 
     async def cancel(self, run_id: str, reason: str = "", *, command_id: str = "") -> str:
         """Ask for the end of a run; the command's id, which `answer_to` takes."""
-        command = CancelRun(command_id or new_command_id(), run_id, self._sent_by, reason=reason)
+        return await self._ask(CancelRun(command_id or new_command_id(), run_id, self._sent_by, reason=reason))
+
+    async def signal(self, run_id: str, name: str, value: Any = None, *, command_id: str = "") -> str:
+        """Tell a run something by name; the command's id, which `answer_to` takes."""
+        body = orjson.dumps(value)
+        return await self._ask(SignalRun(command_id or new_command_id(), run_id, self._sent_by, name=name, value=body))
+
+    async def answer_approval(self, run_id: str, path: str, approved: bool, by: str, **said: Any) -> str:
+        """Approve or deny (`role`, `reason`, `value` in JSON, `command_id`); the command's id, for `answer_to`."""
+        command_id = said.pop("command_id", "") or new_command_id()
+        return await self._ask(
+            AnswerApproval(command_id, run_id, self._sent_by, path=path, approved=approved, by=by, **said)
+        )
+
+    async def _ask(self, command: Command) -> str:
         await self.send(command)
         return command.command_id
 

@@ -13,8 +13,13 @@ from streams.run_ids import RUN_ID
 
 _BY_NAME = {command.__name__: command for command in COMMANDS}
 #: Fields that hold a JSON document of their own.
-_DOCUMENTS = {"inputs"}
-_TYPES: dict[str, tuple[type[Any], ...]] = {"labels": (dict,), "budget": (int,), "origin": (type(None),)}
+_DOCUMENTS = {"inputs", "value"}
+_TYPES: dict[str, tuple[type[Any], ...]] = {
+    "labels": (dict,),
+    "budget": (int,),
+    "origin": (type(None),),
+    "approved": (bool,),
+}
 
 
 def from_json(document: Any) -> Command:
@@ -43,8 +48,9 @@ def _built(kind: type[Command], given: dict[str, Any]) -> Command:
         if name in _DOCUMENTS:
             values[name] = orjson.dumps(value)
             continue
-        if not isinstance(value, _TYPES.get(name, (str,))) or isinstance(value, bool):
-            wanted = " or ".join(t.__name__ for t in _TYPES.get(name, (str,)))
+        types = _TYPES.get(name, (str,))
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            wanted = " or ".join(t.__name__ for t in types)
             raise Refusal("field_invalid", f"{name} must be {wanted}, this is {_json_type(value)}", **identity)
         values[name] = value
     labels = values.get("labels", {})

@@ -6,7 +6,7 @@ import orjson
 
 from schemas import events as e
 from schemas import partition as p
-from schemas.commands import CancelRun, Command, ReleaseRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
 from schemas.message import Cause, Event, ModelCall, Positions
 from schemas.outcomes import StepReported
 from workflow.decide import decide
@@ -86,6 +86,22 @@ class Story:
 
     def cancel(self, run_id: str = "r", command_id: str = "") -> Self:
         return self.command(CancelRun(command_id or f"cancel-{self.offset['command']}", run_id, reason="enough"))
+
+    def signal(self, name: str, value: Any = None, run_id: str = "r") -> Self:
+        command_id = f"signal-{self.offset['command']}"
+        return self.command(SignalRun(command_id, run_id, "ada", name=name, value=orjson.dumps(value)))
+
+    def approve(self, path: str, by: str = "ada", **fields: Any) -> Self:
+        return self._answer(path, by, approved=True, **fields)
+
+    def deny(self, path: str, by: str = "ada", **fields: Any) -> Self:
+        return self._answer(path, by, approved=False, **fields)
+
+    def _answer(self, path: str, by: str, **fields: Any) -> Self:
+        if "value" in fields:
+            fields["value"] = orjson.dumps(fields["value"])
+        command_id = f"answer-{self.offset['command']}"
+        return self.command(AnswerApproval(command_id, fields.pop("run_id", "r"), path=path, by=by, **fields))
 
     def release(self, run_id: str = "r") -> Self:
         return self.command(ReleaseRun(f"release-{self.offset['command']}", run_id))
@@ -170,22 +186,28 @@ def call(**fields: Any) -> ModelCall:
 def told(event: Event) -> str:
     """An event in a few words."""
     kind = type(event).__name__
+    if isinstance(event, e.StepSucceeded):
+        return f"{kind} {event.path} {event.output.decode()}"
+    if isinstance(event, e.StepFailed):
+        return f"{kind} {event.path} {event.error_class}" + (", again" if event.retry_at is not None else "")
+    if isinstance(event, e.ApprovalAnswered):
+        return f"{kind} {event.path} {'yes' if event.approved else 'no'}"
+    return " ".join([kind, *_names(event)])
+
+
+def _names(event: Event) -> list[str]:
     match event:
         case e.StepScheduled() | e.StepReleased() | e.OutcomeIgnored():
-            return f"{kind} {event.path}#{event.attempt}"
-        case e.StepSucceeded():
-            return f"{kind} {event.path} {event.output.decode()}"
-        case e.StepFailed(retry_at=None):
-            return f"{kind} {event.path} {event.error_class}"
-        case e.StepFailed():
-            return f"{kind} {event.path} {event.error_class}, again"
-        case e.StepWaiting() | e.StepOpened() | e.StepSkipped() | e.StepCancelled():
-            return f"{kind} {event.path}"
+            return [f"{event.path}#{event.attempt}"]
+        case e.StepWaiting() | e.StepOpened() | e.StepSkipped() | e.StepCancelled() | e.ApprovalRequested():
+            return [event.path]
         case e.RunSucceeded():
-            return f"{kind} {event.outputs.decode()}"
+            return [event.outputs.decode()]
         case e.RunFailed():
-            return f"{kind} {event.error_class}"
+            return [event.error_class]
+        case e.SignalReceived():
+            return [event.name]
         case p.CommandRefused() | e.RunRefused():
-            return f"{kind} {event.reason}"
+            return [event.reason]
         case _:
-            return kind
+            return []

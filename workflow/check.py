@@ -13,12 +13,17 @@ from workflow.supported import (
 )
 
 _OF_ATTEMPTS = frozenset({"timeout", "deadline", "retry", "idempotent"})
+#: What of these holds for kinds without attempts.
+_HOLDS = {"approve": frozenset({"timeout"}), "wait": frozenset({"timeout"})}
 
 
 def check(workflow: Workflow) -> list[Problem]:
     """The warnings of reading it, and an error for each part that can't be run yet; no error: publish."""
     problems = Problems(workflow.source)
     problems.found += workflow.warnings
+    for step in _endless(workflow):
+        message = f"`{step.id}` may wait for ever: neither it nor the workflow ends in time"
+        problems.add("endless", message, "add `timeout: 2d` to the step, or `deadline: …`", step.place, "warning")
     for what, place in _not_yet(workflow):
         message = f"{what} is part of the language, but this version cannot run it yet"
         problems.add("not_yet", message, "leave it out until it can; see CHANGELOG.md", place)
@@ -32,16 +37,32 @@ def _not_yet(workflow: Workflow) -> Iterator[tuple[str, Place]]:
     for name in workflow.defaults:
         if name not in SUPPORTED_DEFAULTS:
             yield f"`{name}` in `defaults`", workflow.keys["defaults"]
+    for step in _steps(workflow):
+        yield from _in_step(step)
+
+
+def _steps(workflow: Workflow) -> Iterator[Step]:
+    """Every step of the file."""
     for steps in (workflow.steps, workflow.on_failure, workflow.finally_):
         if steps is not None:
             yield from _in_steps(steps)
 
 
-def _in_steps(steps: Steps) -> Iterator[tuple[str, Place]]:
+def _in_steps(steps: Steps) -> Iterator[Step]:
     for step in steps.order:
-        yield from _in_step(step)
+        yield step
         for inner in _lists(step):
             yield from _in_steps(inner)
+
+
+def _endless(workflow: Workflow) -> Iterator[Step]:
+    """Steps that wait for somebody without an end."""
+    if workflow.deadline is None:
+        yield from (step for step in _steps(workflow) if step.timeout is None and _waits_for_somebody(step))
+
+
+def _waits_for_somebody(step: Step) -> bool:
+    return step.kind == "approve" or (step.kind == "wait" and "signal" in (step.config.value or {}))
 
 
 def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
@@ -52,9 +73,8 @@ def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
         if name not in SUPPORTED_STEP_KEYS:
             yield f"`{name}`", place
     if not KINDS[step.kind].retried:
-        yield from ((f"`{name}` of a `{step.kind}` step", step.keys[name]) for name in _OF_ATTEMPTS & step.keys.keys())
-    if "signal" in (step.config.value or {} if step.kind == "wait" else {}):
-        yield "`wait: {signal}`", step.keys["wait"]
+        unheld = (_OF_ATTEMPTS - _HOLDS.get(step.kind, frozenset())) & step.keys.keys()
+        yield from ((f"`{name}` of a `{step.kind}` step", step.keys[name]) for name in sorted(unheld))
     if any(path[0] == "settings" for path in _paths(step)):
         yield "`settings`", step.place
     if "choice" in step.settings:

@@ -1,5 +1,6 @@
 """What commands make happen: each is applied once, or refused with its reason."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -7,13 +8,14 @@ import orjson
 from schemas import events as e
 from schemas import partition as p
 from schemas.codec import decode
-from schemas.commands import CancelRun, Command, ReleaseRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
 from schemas.message import Cause
 from schemas.topics import MAX_VALUE
-from workflow import outcomes
+from workflow import approvals, outcomes, signals
 from workflow.definition import Workflow
 from workflow.messages import CommandTaken, DefinitionsRead, OutcomeTaken
 from workflow.progress import cancel_live, progress
+from workflow.run import Run
 from workflow.transition import Transition
 
 
@@ -22,36 +24,38 @@ def take(t: Transition, message: CommandTaken) -> None:
     command = message.command
     run = t.run
     if run is not None and command.command_id in run.commands:
-        return _refuse(t, command, "duplicate", "this command was applied already; its first answer stands")
-    match command:
-        case StartRun():
-            _start(t, command)
-        case CancelRun():
-            _cancel(t, command)
-        case ReleaseRun():
-            _refuse(t, command, "not_quarantined", f"run {t.run_id} is not quarantined")
-        case _:
-            _refuse(t, command, "unknown_command", f"this version does not know {type(command).__name__}")
+        return t.refuse(command, "duplicate", "this command was applied already; its first answer stands")
+    if isinstance(command, StartRun):
+        _start(t, command)
+    elif isinstance(command, ReleaseRun):
+        t.refuse(command, "not_quarantined", f"run {t.run_id} is not quarantined")
+    elif (apply := _TO_OPEN_RUNS.get(command.__class__)) is None:
+        t.refuse(command, "unknown_command", f"this version does not know {type(command).__name__}")
+    elif run is None:
+        t.refuse(command, *_not_open(t))
+    else:
+        apply(t, run, command)
 
 
-def _refuse(t: Transition, command: Command, reason: str, message: str) -> None:
-    kind = type(command).__name__
-    t.note(p.CommandRefused, command=kind, command_id=command.command_id, reason=reason, message=message)
+def _not_open(t: Transition) -> tuple[str, str]:
+    known = t.run_id in t.partition.finished
+    reason, message = ("run_ended", "ended already") if known else ("unknown_run", "is not known here")
+    return reason, f"run {t.run_id} {message}"
 
 
 def _start(t: Transition, command: StartRun) -> None:
     if t.run is not None:
-        return _refuse(t, command, "run_exists", f"run {t.run_id} is under way; choose another run_id")
+        return t.refuse(command, "run_exists", f"run {t.run_id} is under way; choose another run_id")
     if t.run_id in t.partition.finished:
-        return _refuse(t, command, "run_exists", f"run {t.run_id} ended minutes ago; choose another run_id")
+        return t.refuse(command, "run_exists", f"run {t.run_id} ended minutes ago; choose another run_id")
     if len(command.inputs) > MAX_VALUE:
         message = f"the inputs are {len(command.inputs)} bytes; at most {MAX_VALUE} fit in an event"
-        return _refuse(t, command, "inputs_too_large", message)
+        return t.refuse(command, "inputs_too_large", message)
     found = t.partition.workflows.resolve(command.workflow)
     if found is None:
         _accept(t, command)
     elif problem := _begin(t, command, found):
-        _refuse(t, command, *problem)
+        t.refuse(command, *problem)
 
 
 def _accept(t: Transition, command: StartRun) -> None:
@@ -123,11 +127,7 @@ def _checked_inputs(workflow: Workflow, given: bytes) -> tuple[bytes, tuple[str,
     return orjson.dumps(filled), None
 
 
-def _cancel(t: Transition, command: CancelRun) -> None:
-    if t.run is None:
-        known = t.run_id in t.partition.finished
-        reason, message = ("run_ended", "ended already") if known else ("unknown_run", "is not known here")
-        return _refuse(t, command, reason, f"run {t.run_id} {message}")
+def _cancel(t: Transition, _run: Run, command: CancelRun) -> None:
     cancel_live(t, "", "the run was cancelled")
     t.emit(e.RunCancelled, reason=command.reason)
 
@@ -137,7 +137,7 @@ def release(t: Transition, command: Command) -> None:
     known = t.partition.quarantined[t.run_id]
     if known.run is None:
         remedy = "restart the worker with a version that can read it, then release it again"
-        return _refuse(t, command, "still_failing", f"{known.reason}; {remedy}")
+        return t.refuse(command, "still_failing", f"{known.reason}; {remedy}")
     t.note(p.RunReleased)
     for held in known.held:
         body = decode(held.value)
@@ -147,3 +147,10 @@ def release(t: Transition, command: Command) -> None:
         else:
             outcomes.take(t, OutcomeTaken(body, t.cause))
     progress(t)
+
+
+_TO_OPEN_RUNS: dict[type[Command], Callable[[Transition, Run, Any], None]] = {
+    CancelRun: _cancel,
+    SignalRun: signals.take,
+    AnswerApproval: approvals.answer,
+}

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from schemas import events as e
 from schemas.message import Event, ModelCall
+from workflow import waits
 from workflow.definition import Steps, Workflow
 from workflow.run import COMMANDS_REMEMBERED, Frame, Run, Spent, StepState, child_path
 
@@ -67,7 +68,7 @@ def _open_list(run: Run, prefix: str, steps: Steps, owner: str | None) -> None:
 
 def _run_ended(run: Run, event: Event) -> None:
     run.phase, run.complete = "ended", True
-    for frontier in (run.ready, run.live, run.closing, run.failing):
+    for frontier in (run.ready, run.live, run.closing, run.failing, run.signals, run.expected):
         frontier.clear()
 
 
@@ -76,33 +77,16 @@ def _run_failed(run: Run, event: e.RunFailed) -> None:
     _run_ended(run, event)
 
 
-def _state(run: Run, path: str, step: str) -> StepState:
-    """The step's state, made when the step leaves the frontier."""
-    frame = run.ready.pop(path, None)
-    state = run.steps.get(path)
-    if state is None:
-        if frame is None:
-            raise KeyError(f"run {run.id}: step {path} was not ready")
-        state = run.steps[path] = StepState(step, frame, "scheduled")
-    return state
-
-
 def _scheduled(run: Run, event: e.StepScheduled) -> None:
-    state = _state(run, event.path, event.step)
+    state = run.began(event.path, event.step)
     state.phase, state.attempt, state.tries, state.worker = "scheduled", event.attempt, event.tries, event.worker
     state.due, state.deadline = None, event.deadline
     run.live[event.path] = None
 
 
-def _waiting(run: Run, event: e.StepWaiting) -> None:
-    state = _state(run, event.path, event.step)
-    state.phase, state.due = "waiting", event.until
-    run.live[event.path] = None
-
-
 def _opened(run: Run, event: e.StepOpened) -> None:
     run.failing.pop(event.path, None)
-    state = _state(run, event.path, event.step)
+    state = run.began(event.path, event.step)
     definition = run.frames[state.frame].steps.by_id[state.step]
     lists = definition.branches if event.kind == "parallel" else {"on_error": definition.on_error}
     state.phase, state.pending, state.handled = "open", len(lists), event.kind == "on_error"
@@ -114,25 +98,25 @@ def _opened(run: Run, event: e.StepOpened) -> None:
 
 def _succeeded(run: Run, event: e.StepSucceeded) -> None:
     path = event.path
-    run.closing.pop(path, None)
-    state = run.steps.get(path) or _state(run, path, event.path.rpartition("/")[2])
+    state = run.steps.get(path) or run.began(path, path.rpartition("/")[2])
     state.phase, state.output, state.due = "succeeded", event.output, None
     state.error_class = state.message = ""
     _spend(state, event.calls)
     _close_inner(run, state)
-    run.live.pop(path, None)
+    run.left(path, state)
     _step_ended(run, state)
 
 
 def _skipped(run: Run, event: e.StepSkipped) -> None:
-    state = _state(run, event.path, event.step)
-    state.phase = "skipped"
+    state = run.began(event.path, event.step)
+    state.phase, state.due = "skipped", None
+    run.left(event.path, state)
     _step_ended(run, state)
 
 
 def _failed(run: Run, event: e.StepFailed) -> None:
     path = event.path
-    state = run.steps.get(path) or _state(run, path, path.rpartition("/")[2])
+    state = run.steps.get(path) or run.began(path, path.rpartition("/")[2])
     state.error_class, state.message = event.error_class, event.message
     _spend(state, event.calls)
     state.tries, state.chain, state.due = event.tries, event.chain, event.retry_at
@@ -142,8 +126,7 @@ def _failed(run: Run, event: e.StepFailed) -> None:
         return
     state.phase = "failed"
     _close_inner(run, state)
-    run.live.pop(path, None)
-    run.closing.pop(path, None)
+    run.left(path, state)
     if run.definition(path).on_error == "continue":
         _step_ended(run, state)
     else:
@@ -158,7 +141,7 @@ def _released(run: Run, event: e.StepReleased) -> None:
 def _cancelled(run: Run, event: e.StepCancelled) -> None:
     state = run.steps[event.path]
     state.phase, state.due = "cancelled", None
-    run.live.pop(event.path, None)
+    run.left(event.path, state)
 
 
 def _spend(state: StepState, calls: list[ModelCall]) -> None:
@@ -178,10 +161,11 @@ def _close_inner(run: Run, state: StepState) -> None:
         for step in frame.steps.order:
             path = child_path(prefix, step.id)
             inner = run.steps.pop(path, None)
-            if inner is not None and inner.inner:
+            run.ready.pop(path, None)
+            run.failing.pop(path, None)
+            if inner is not None:
                 _close_inner(run, inner)
-            for frontier in (run.ready, run.live, run.closing, run.failing):
-                frontier.pop(path, None)
+                run.left(path, inner)
     state.inner, state.pending = (), 0
 
 
@@ -215,11 +199,11 @@ _FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.RunFailed: _run_failed,
     e.RunCancelled: _run_ended,
     e.StepScheduled: _scheduled,
-    e.StepWaiting: _waiting,
     e.StepOpened: _opened,
     e.StepSucceeded: _succeeded,
     e.StepSkipped: _skipped,
     e.StepFailed: _failed,
     e.StepReleased: _released,
     e.StepCancelled: _cancelled,
+    **waits.FOLDS,
 }

@@ -100,6 +100,7 @@ LEVELS: dict[str, Level] = {
         "approve",
         by=Key(TEXT_OR_TEXTS, "Who may answer.", required=True),
         prompt=Key(PROMPT, "What they are asked.", required=True),
+        value=Key(ANY, "What is under review; an answer may carry another."),
     ),
     "wait": _level(
         "wait",

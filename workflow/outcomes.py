@@ -158,10 +158,27 @@ def timer_due(t: Transition, message: TimerDue) -> None:
         cancel_live(t, message.path + "/", "the step's deadline passed")
         fail(t, message.path, "timeout", "the step's deadline passed")
     elif state.due == message.due and state.phase == "waiting":
-        succeed(t, message.path, b"null")
+        _waited(t, run, message.path)
     elif state.due == message.due and state.phase == "resting":
         schedule(t, message.path)
     progress(t)
+
+
+def _waited(t: Transition, run: Run, path: str) -> None:
+    """The time of a wait has come; that of an answer has passed."""
+    state, step = run.steps[path], run.definition(path)
+    if not state.signal and state.approval is None:
+        return succeed(t, path, b"null")
+    if step.on_timeout == "continue":
+        t.emit(e.StepSkipped, path=path, step=step.id)
+    elif step.on_timeout == "fail":
+        awaited = f"signal {state.signal!r}" if state.signal else "answer"
+        fail(t, path, "timeout", f"no {awaited} came in time")
+    elif state.approval is not None:
+        value = state.approval.value
+        t.emit(e.ApprovalAnswered, path=path, approved=False, reason="no answer came in time", value=value)
+    else:
+        succeed(t, path, b"null")
 
 
 def _run_overdue(t: Transition, run: Run, due: int) -> None:

@@ -1,5 +1,6 @@
 """How a run goes on: whatever its frontier allows is decided now, until nothing more can be."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,6 +12,9 @@ from workflow.durations import parse_duration, parse_timestamp
 from workflow.errors import ExpressionFailed
 from workflow.run import Run, child_path
 from workflow.transition import Transition
+
+#: The longest name of a signal.
+SIGNAL_NAME = 128
 
 
 def progress(t: Transition) -> None:
@@ -34,16 +38,52 @@ def _begin(t: Transition, run: Run, path: str, prefix: str) -> None:
     try:
         if step.when is not None and not step.when.holds(t.names(prefix, path)):
             t.emit(e.StepSkipped, path=path, step=step.id)
-        elif step.kind == "parallel":
-            t.emit(e.StepOpened, path=path, step=step.id, kind="parallel")
-        elif step.kind == "transform":
-            succeed(t, path, _rendered(t, step, prefix, path)[0])
-        elif step.kind == "wait":
-            t.emit(e.StepWaiting, path=path, step=step.id, until=_until(t, step, prefix, path))
         else:
-            _schedule_attempt(t, run, step, prefix, path)
+            _BEGIN.get(step.kind, _schedule_attempt)(t, run, step, prefix, path)
     except ExpressionFailed as error:
         fail(t, path, error.kind, str(error))
+
+
+def _open_branches(t: Transition, _run: Run, step: Step, _prefix: str, path: str) -> None:
+    t.emit(e.StepOpened, path=path, step=step.id, kind="parallel")
+
+
+def _transform(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
+    succeed(t, path, _rendered(t, step, prefix, path)[0])
+
+
+def _wait(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
+    asked, _ = step.config.render(t.names(prefix, path))
+    if "signal" in asked:
+        t.emit(e.StepWaiting, path=path, step=step.id, until=_timeout(t, step), signal=_signal(asked, path))
+    else:
+        t.emit(e.StepWaiting, path=path, step=step.id, until=_until(t, asked, path))
+
+
+def _approve(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
+    text, _ = _rendered(t, step, prefix, path)
+    asked = orjson.loads(text)
+    by = [asked["by"]] if isinstance(asked["by"], str) else [str(name) for name in asked["by"]]
+    t.emit(
+        e.ApprovalRequested,
+        path=path,
+        step=step.id,
+        by=by,
+        prompt=str(asked["prompt"]),
+        value=orjson.dumps(asked["value"]) if "value" in asked else None,
+        until=_timeout(t, step),
+    )
+
+
+def _timeout(t: Transition, step: Step) -> int | None:
+    return None if step.timeout is None else t.now + step.timeout
+
+
+def _signal(asked: dict[str, Any], path: str) -> str:
+    name = asked["signal"]
+    if not isinstance(name, str) or not 0 < len(name) <= SIGNAL_NAME:
+        raise ExpressionFailed(f"a signal has a name of 1 to {SIGNAL_NAME} characters", f"wait of step {path}")
+    return name
 
 
 def _rendered(t: Transition, step: Step, prefix: str, path: str) -> tuple[bytes, dict[str, Any]]:
@@ -55,8 +95,7 @@ def _rendered(t: Transition, step: Step, prefix: str, path: str) -> tuple[bytes,
     return text, secrets
 
 
-def _until(t: Transition, step: Step, prefix: str, path: str) -> int:
-    asked, _ = step.config.render(t.names(prefix, path))
+def _until(t: Transition, asked: dict[str, Any], path: str) -> int:
     try:
         if "for" in asked:
             return t.now + parse_duration(asked["for"])
@@ -136,8 +175,10 @@ def cancel_live(t: Transition, prefix: str, reason: str) -> None:
 
 
 def _close(t: Transition, run: Run, path: str) -> None:
-    """A shape is done: its output is that of its lists."""
+    """A shape is done: its output is that of its lists. What waited has been answered."""
     state = run.steps[path]
+    if state.output is not None:
+        return succeed(t, path, state.output)
     outputs = {prefix.rpartition("/")[2]: _list_output(run, prefix) for prefix in state.inner}
     value = outputs.get("on_error") if state.handled else b"{" + b",".join(_members(outputs)) + b"}"
     if value is not None and len(value) > MAX_VALUE:
@@ -174,3 +215,11 @@ def _end(t: Transition, outputs: bytes) -> None:
         t.emit(e.RunFailed, error_class="fatal", message=message)
     else:
         t.emit(e.RunSucceeded, outputs=outputs)
+
+
+_BEGIN: dict[str, Callable[[Transition, Run, Step, str, str], None]] = {
+    "parallel": _open_branches,
+    "transform": _transform,
+    "wait": _wait,
+    "approve": _approve,
+}

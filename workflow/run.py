@@ -19,6 +19,14 @@ class Spent:
 
 
 @dataclass(slots=True)
+class Approval:
+    """What an `approve` step asks for: who may answer, and the value under review."""
+
+    by: tuple[str, ...]
+    value: bytes | None = None
+
+
+@dataclass(slots=True)
 class StepState:
     """One step at one path.
 
@@ -45,6 +53,9 @@ class StepState:
     """Of an open step: how many of its inner lists have not ended."""
     inner: tuple[str, ...] = ()
     """Of an open step: the prefixes of its inner lists."""
+    signal: str = ""
+    """Of a waiting step: the name of the signal that it waits for."""
+    approval: Approval | None = None
 
 
 @dataclass(slots=True)
@@ -82,13 +93,20 @@ class Run:
     live: dict[str, None] = field(default_factory=dict)
     """Paths that are scheduled, resting, waiting or open."""
     closing: dict[str, None] = field(default_factory=dict)
-    """Open paths whose inner lists have all ended."""
+    """Open paths whose inner lists have all ended, and waiting ones whose answer came."""
     failing: dict[str, None] = field(default_factory=dict)
     """Paths that failed for good and whose failure has not been dealt with."""
     complete: bool = False
     commands: dict[str, None] = field(default_factory=dict)
     error_class: str = ""
     message: str = ""
+    signals: dict[str, list[bytes]] = field(default_factory=dict)
+    """By name: the values of signals that came before a step waited for them."""
+    kept: int = 0
+    """How many signals are kept, and `kept_bytes`: how large they are together."""
+    kept_bytes: int = 0
+    expected: dict[str, dict[str, None]] = field(default_factory=dict)
+    """By name of a signal: the paths that wait for it, the first come first."""
 
     def definition(self, path: str) -> Step:
         """The definition of the step at a path that has a state."""
@@ -99,6 +117,27 @@ class Run:
         """The kind of the step at a path that is ready or has a state."""
         prefix = self.ready[path] if path in self.ready else self.steps[path].frame
         return self.frames[prefix].steps.by_id[path[len(prefix) + 1 if prefix else 0 :]].kind
+
+    def began(self, path: str, step: str) -> StepState:
+        """The state of a step, made when the step leaves the frontier."""
+        frame = self.ready.pop(path, None)
+        state = self.steps.get(path)
+        if state is None:
+            if frame is None:
+                raise KeyError(f"run {self.id}: step {path} was not ready")
+            state = self.steps[path] = StepState(step, frame, "scheduled")
+        return state
+
+    def left(self, path: str, state: StepState) -> None:
+        """A step waits for nothing more."""
+        self.live.pop(path, None)
+        self.closing.pop(path, None)
+        if state.signal:
+            waiting = self.expected[state.signal]
+            waiting.pop(path, None)
+            if not waiting:
+                del self.expected[state.signal]
+            state.signal = ""
 
     def key(self, path: str) -> str:
         """The idempotency key of a step: the same in all its attempts (PROTOCOL.md, 14)."""

@@ -1,10 +1,10 @@
 """What this version can run; everything else of the language is read, checked and refused at publish."""
 
-SUPPORTED_KINDS = frozenset({"model", "tool", "transform", "http", "wait", "parallel"})
+SUPPORTED_KINDS = frozenset({"model", "tool", "transform", "http", "wait", "approve", "parallel"})
 
 SUPPORTED_STEP_KEYS = frozenset(
     {
-        *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "idempotent"),
+        *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "on_timeout", "idempotent"),
         *("with", "output", "model", "system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop"),
         *SUPPORTED_KINDS,
     }

@@ -2,7 +2,9 @@
 
 from typing import Any, TypeVar
 
+from schemas.commands import Command
 from schemas.message import Cause, Event
+from schemas.partition import CommandRefused
 from workflow.names import Names
 from workflow.partition import Partition
 from workflow.run import Run
@@ -37,6 +39,11 @@ class Transition:
     def note(self, kind: type[E], /, **fields: Any) -> E:
         """Decide a fact about the run that is not part of its state."""
         return self._append(kind, 0, fields)
+
+    def refuse(self, command: Command, reason: str, message: str) -> None:
+        """Decide that a command changes nothing, and say why."""
+        kind = type(command).__name__
+        self.note(CommandRefused, command=kind, command_id=command.command_id, reason=reason, message=message)
 
     def _append(self, kind: type[E], seq: int, fields: dict[str, Any]) -> E:
         claim = self.partition.claim

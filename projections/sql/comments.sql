@@ -48,6 +48,21 @@ COMMENT ON COLUMN steps.output_ref IS 'Where an output stands that is too big fo
 COMMENT ON COLUMN steps.last_error_class IS 'Of the newest failed attempt, even if a later one succeeded.';
 COMMENT ON COLUMN steps.error_class IS 'Why it failed for good.';
 
+COMMENT ON COLUMN steps.child_run IS 'Id of the newest run that the step started.';
+
+COMMENT ON TABLE approvals IS 'One row an `approve` step: who is asked what, and who answered.';
+COMMENT ON COLUMN approvals.asked IS 'Who may answer, as a list.';
+COMMENT ON COLUMN approvals.asked_value IS 'What is under review.';
+COMMENT ON COLUMN approvals.asked_at IS 'UTC.';
+COMMENT ON COLUMN approvals.waits_until IS 'UTC; NULL: without an end.';
+COMMENT ON COLUMN approvals.answered_at IS 'UTC; NULL: nobody answered.';
+COMMENT ON COLUMN approvals.answered_by IS 'NULL with an answer: its time ran out, and `on_timeout` is deny.';
+COMMENT ON COLUMN approvals.answered_as IS 'For whom of those who may answer.';
+COMMENT ON COLUMN approvals.answer_value IS 'What was under review, or what the answer put in its place.';
+
+COMMENT ON TABLE signals IS 'One row a signal that a run was told.';
+COMMENT ON COLUMN signals.received_at IS 'UTC.';
+
 COMMENT ON TABLE attempts IS 'One row an attempt of a step.';
 COMMENT ON COLUMN attempts.attempt IS 'From 1.';
 COMMENT ON COLUMN attempts.tries IS 'Passes through the model chain, as the retry policy counts.';

@@ -68,6 +68,13 @@ SELECT path, attempt, call, provider, model, response_model, input_tokens, outpu
 FROM priced_calls WHERE run_id = $run_id AND incarnation = $incarnation
 ORDER BY started_at, path, attempt, call;
 
+-- name: waiting_approvals
+-- The longest waiting first.
+SELECT run_id, workflow, path, asked, prompt, asked_value, asked_at, waits_until
+FROM waiting_approvals
+WHERE $by IS NULL OR list_contains(CAST(asked AS VARCHAR[]), $by)
+ORDER BY asked_at, run_id, path LIMIT $limit;
+
 -- name: refusals
 SELECT kind, refused_at, run_id, command, command_id, reason, message, topic, size, deadletter, partition, kafka_offset
 FROM refusals WHERE $run_id IS NULL OR run_id = $run_id

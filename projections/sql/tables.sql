@@ -79,6 +79,7 @@ CREATE TABLE steps (
     worker VARCHAR,
     target VARCHAR,
     queue VARCHAR,
+    child_run VARCHAR,
     scheduled_at TIMESTAMP,
     started_at TIMESTAMP,
     last_ended_at TIMESTAMP,
@@ -138,6 +139,34 @@ CREATE TABLE model_calls (
     error_class VARCHAR,
     ignored BOOLEAN,
     raw JSON
+);
+
+CREATE TABLE approvals (
+    run_id VARCHAR NOT NULL,
+    incarnation BIGINT NOT NULL,
+    path VARCHAR NOT NULL,
+    asked JSON,
+    prompt VARCHAR,
+    asked_value JSON,
+    asked_at TIMESTAMP,
+    waits_until TIMESTAMP,
+    answered_at TIMESTAMP,
+    approved BOOLEAN,
+    answered_by VARCHAR,
+    answered_as VARCHAR,
+    reason VARCHAR,
+    answer_value JSON
+);
+
+CREATE TABLE signals (
+    partition INTEGER NOT NULL,
+    kafka_offset BIGINT NOT NULL,
+    run_id VARCHAR NOT NULL,
+    incarnation BIGINT NOT NULL,
+    name VARCHAR NOT NULL,
+    value JSON,
+    sent_by VARCHAR,
+    received_at TIMESTAMP
 );
 
 CREATE TABLE refusals (

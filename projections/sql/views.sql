@@ -98,3 +98,13 @@ SELECT
     count(*) FILTER (status = 'cancelled') AS cancelled,
     count(*) FILTER (status NOT IN ('succeeded', 'failed', 'skipped', 'cancelled')) AS unfinished
 FROM steps GROUP BY ALL;
+
+-- What waits for whom: the approvals that an open run asks for.
+CREATE OR REPLACE VIEW waiting_approvals AS
+SELECT
+    approvals.run_id, approvals.incarnation, workflow, approvals.path, asked, prompt, asked_value, asked_at,
+    approvals.waits_until
+FROM approvals
+JOIN runs USING (run_id, incarnation)
+JOIN steps USING (run_id, incarnation, path)
+WHERE runs.state = 'running' AND steps.status = 'waiting' AND answered_at IS NULL;

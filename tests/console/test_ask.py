@@ -190,3 +190,21 @@ def _event(value: bytes | None) -> Any:
         return decode(value or b"")
     except ValueError:
         return None
+
+
+def test_what_waits_for_an_answer_is_listed(millrace: Millrace, here: Path) -> None:
+    log = Log(1)
+    owner = Owner(log, 0, "w1").claim()
+    for run_id in ("answered-1", "ended-1", "open-1"):
+        owner.start(run_id, "refund")
+        owner.ask(run_id, "ok")
+    owner.write(e.ApprovalAnswered, "answered-1", path="ok", approved=True, by="ada")
+    owner.write(e.RunCancelled, "ended-1", reason="enough")
+    snapshot(log)
+    said = millrace("approvals")
+    header, _, *rows = said.out.splitlines()
+    assert header.split() == ["run", "step", "asked", "prompt", "under", "review", "since", "until"]
+    assert len(rows) == 1 and rows[0].split()[:5] == ["open-1", "ok", "finance,", "ada", "Sure?"]
+    told = json.loads(millrace("approvals", "--by", "ada", "--json").out)
+    assert (told[0]["run_id"], told[0]["asked"], told[0]["asked_value"]) == ("open-1", ["finance", "ada"], 1)
+    assert millrace("approvals", "--by", "grace").out == "nothing waits for an answer by grace\n"

@@ -33,6 +33,13 @@ outputs: {text: "{{ steps.twice.output }}", times: "{{ inputs.times }}"}
 """
 BROKEN = "name: broken\nsteps:\n  - {id: a, tool: t.nowhere, retry: {attempts: 1}}\n"
 PATIENT = "name: patient\nsteps:\n  - {id: a, wait: {for: 1h}}\n"
+ASKING = """
+name: asking
+steps:
+  - {id: paid, wait: {signal: paid}, timeout: 1h}
+  - {id: ok, approve: {by: [finance, ada], prompt: "Refund?", value: {sum: "{{ steps.paid.output.sum }}"}}, timeout: 1h}
+outputs: {approved: "{{ steps.ok.output.approved }}", sum: "{{ steps.ok.output.value.sum }}"}
+"""
 SLOW = "name: slow\nsteps:\n  - {id: a, tool: t.slow, with: {seconds: 30}}\n"
 
 pytestmark = pytest.mark.brokers("embedded")
@@ -91,7 +98,7 @@ def mill(broker: Broker, topic_prefix: str, millrace: Millrace, tmp_path: Path, 
     environment = settings(broker, topic_prefix, tmp_path / "data")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    for name, text in (("hello", HELLO), ("broken", BROKEN), ("patient", PATIENT), ("slow", SLOW)):
+    for name, text in (("hello", HELLO), ("broken", BROKEN), ("patient", PATIENT), ("slow", SLOW), ("asking", ASKING)):
         Path(f"{name}.yaml").write_text(text, encoding="utf-8")
     log = tmp_path / "worker.log"
     with process("worker", environment, log) as worker, process("projector", environment, tmp_path / "projector.log"):
@@ -206,3 +213,23 @@ def test_a_worker_without_a_broker_ends_with_3(tmp_path: Path, unused_tcp_port: 
         assert worker.wait(20) == 3
     assert f"no Kafka broker answers at 127.0.0.1:{unused_tcp_port}" in log.read_text(encoding="utf-8")
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_a_run_is_told_something_and_its_question_is_answered(mill: Millrace) -> None:
+    run_id = mill("start", "asking.yaml").out.strip()
+    assert mill("signal", run_id, "paid", "--value", '{"sum": 12.5}').out == f"{run_id} has the signal paid\n"
+    told = until(lambda: json.loads(mill("approvals", "--by", "finance", "--json").out))
+    assert (told[0]["run_id"], told[0]["path"], told[0]["asked_value"]) == (run_id, "ok", {"sum": 12.5})
+    said = mill("approve", run_id, "ok", "--by", "grace")
+    assert said.code == 1 and "ok is answered by finance, ada; this answer is by grace" in said.err
+    answer = ("--by", "grace", "--as", "finance", "--reason", "he is right", "--value", '{"sum": 10}')
+    assert mill("approve", run_id, "ok", *answer).out == f"ok of {run_id} is approved by grace\n"
+    said = mill("deny", run_id, "ok", "--by", "ada")
+    assert said.code == 1 and "run_ended" in said.err
+    until(lambda: json.loads(mill("show", run_id, "--json").out)["run"]["status"] == "succeeded")
+    assert json.loads(mill("show", run_id, "--json").out)["run"]["outputs"] == {"approved": True, "sum": 10}
+    row = "select answered_by, answered_as, reason, name from approvals join signals using (run_id, incarnation)"
+    assert json.loads(mill("query", row, "--json").out) == [
+        {"answered_by": "grace", "answered_as": "finance", "reason": "he is right", "name": "paid"}
+    ]
+    assert mill("approvals").out == "nothing waits for an answer\n"

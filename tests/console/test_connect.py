@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 
-from console import cancel as cancelling
+from console import answered
 from console.connect import connected, run
 from console.failure import Failure
 from console.render import json_text
@@ -48,7 +48,7 @@ def test_nothing_is_published_yet_where_nothing_is(topics: None, millrace: Millr
 def test_a_cancel_that_nobody_takes_in_says_so_after_a_while(
     topics: None, millrace: Millrace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cancelling, "_ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(answered, "ANSWER_WITHIN", 0.3)
     said = millrace("cancel", "r-1")
     assert said.code == 1 and said.err.startswith("error: no answer within 0.3 s")
     assert millrace("cancel", "r-1", "--no-wait").out == "asked for the end of r-1\n"

@@ -152,6 +152,19 @@ def test_steps_that_wait_are_given_back_or_are_cancelled() -> None:
     assert [steps[path].status for path in ("w", "a", "b")] == ["waiting", "waiting", "cancelled"]
 
 
+def test_signals_and_answers_are_noted() -> None:
+    run = Teller().begin().tell(e.SignalReceived, name="go", value=b"1", sent_by="ada@here")
+    run.tell(e.ApprovalRequested, path="ok", step="ok", by=["finance"], prompt="Sure?")
+    assert (story(run.events).steps["ok"].kind, story(run.events).steps["ok"].status) == ("approve", "waiting")
+    run.tell(e.ApprovalAnswered, path="ok", approved=True, by="ada", role="finance", reason="he is right")
+    run.tell(e.ApprovalAnswered, path="other", approved=False)
+    assert story(run.events).notes == [
+        "signal go came from ada@here",
+        "ada as finance approved ok: he is right",
+        "the timeout denied other",
+    ]
+
+
 def test_a_run_that_was_accepted_refused_something_and_was_released() -> None:
     run = Teller().tell(e.RunAccepted, command_id="c", workflow="hello", inputs=b"{}")
     assert story(run.events).status == "accepted"
@@ -194,6 +207,8 @@ def test_events_as_lines() -> None:
     run.tell(e.StepSucceeded, path="b", attempt=1, output=b"1").tell(e.StepSkipped, path="c", step="c")
     run.tell(p.CommandRefused, command="CancelRun", command_id="c", reason="x", message="no")
     run.tell(p.RunQuarantined, reason="odd", traceback="").tell(e.RunRefused, reason="x", message="gone")
+    run.tell(e.ApprovalRequested, path="ok", step="ok", by=["finance"], prompt="Sure?")
+    run.tell(e.ApprovalAnswered, path="ok", approved=True, by="ada").tell(e.SignalReceived, name="go", value=b"1")
     run.tell(e.RunFailed, error_class="fatal", message="bad").tell(e.RunCancelled, reason="enough")
     run.tell(e.RunSucceeded, outputs=b"{}")
     told = RunStory("r-1")
@@ -213,6 +228,9 @@ def test_events_as_lines() -> None:
         "CancelRun refused: no",
         "r-1 set aside: odd",
         "r-1 refused: gone",
+        "ok: finance asked: Sure?",
+        "ada approved ok",
+        "signal go came",
         "r-1 failed: fatal: bad",
         "r-1 cancelled enough",
         "r-1: succeeded",

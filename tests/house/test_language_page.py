@@ -15,12 +15,17 @@ from workflow.parse.load import load
 
 PAGE = text(Path("docs/language.md"))
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-INPUTS: dict[str, Any] = {"invoice": {"customer": "Ada", "hours": 2}, "judge": {"ticket": "lost parcel"}}
+INPUTS: dict[str, Any] = {
+    "invoice": {"customer": "Ada", "hours": 2},
+    "judge": {"ticket": "lost parcel"},
+    "refund": {"sum": 40},
+}
 OUTPUTS = {
     "invoice": {"net": 180.0, "hint": ""},
     "order": {"c": 3, "both": {"left": "left", "right": 3}},
     "judge": {"verdict": "done", "tokens": 0},
     "careful": {"it": "nothing"},
+    "refund": {"paid": False, "approved": True, "sum": 40.0},
 }
 
 
@@ -34,7 +39,9 @@ def test_an_example_of_the_page_is_checked_and_runs(source: str) -> None:
         if run is None:
             break
         path = next(iter(run.live))
-        if run.steps[path].phase == "waiting":
+        if run.steps[path].approval is not None:
+            story.approve(path)
+        elif run.steps[path].phase == "waiting":
             story.timer(path)
         else:
             story.succeed(path, None if workflow.name == "careful" else "done", calls=_calls(workflow.name))

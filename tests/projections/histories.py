@@ -90,6 +90,10 @@ class Owner:
             calls=calls or [],
         )  # fmt: skip
 
+    def ask(self, run_id: str, path: str) -> None:
+        asked = {"by": ["finance", "ada"], "prompt": "Sure?", "value": b"1", "until": self.log.now + 3600 * SECOND}
+        self.write(e.ApprovalRequested, run_id, path=path, step=path, **asked)
+
     def ignore(self, run_id: str, path: str, attempt: int, calls: list[ModelCall]) -> None:
         self.write(
             e.OutcomeIgnored, run_id, seq=0, path=path, attempt=attempt, status="succeeded", reason="late",
@@ -183,6 +187,9 @@ class Story:
                 lambda: owner.write(e.StepSkipped, run_id, path="s", step="s"),
                 lambda: owner.write(e.StepWaiting, run_id, path="w", step="w", until=self.log.now),
                 lambda: owner.succeed(run_id, "w", 0),
+                lambda: owner.ask(run_id, "ok"),
+                lambda: owner.write(e.ApprovalAnswered, run_id, path="ok", approved=False, by="ada", value=b"2"),
+                lambda: owner.write(e.SignalReceived, run_id, name="go", value=b"{}", sent_by="ada"),
                 lambda: owner.write(p.RunQuarantined, run_id, seq=0, reason="folding", traceback="…"),
                 lambda: owner.write(p.Held, run_id, seq=0, message_kind="StepReported", value=b"\xc3\x01\x00"),
                 lambda: owner.write(p.RunReleased, run_id, seq=0),

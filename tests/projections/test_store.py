@@ -9,7 +9,7 @@ import pytest
 from projections.changes import Table
 from projections.query import query
 from projections.store import Store, StoreBusy, StoreStale
-from projections.tables import EVENTS, KEYED, REFUSALS
+from projections.tables import EVENTS, KEYED, REFUSALS, SIGNALS
 from tests.projections.histories import Log, Owner, Story, project
 
 OPEN = "import sys; from pathlib import Path; from projections.store import Store; Store(Path(sys.argv[1]), 't')"
@@ -70,7 +70,7 @@ def test_every_column_has_a_rule_and_every_rule_a_column(store: Store) -> None:
         told = set(table.columns)
         assert told <= set(stored[table.name])
         assert set(stored[table.name]) - told <= computed, table.name
-    assert {EVENTS, REFUSALS} | {table.name for table in KEYED} == set(stored)
+    assert {EVENTS, REFUSALS, SIGNALS} | {table.name for table in KEYED} == set(stored)
 
 
 def test_statements_name_only_what_changes() -> None:

@@ -13,7 +13,11 @@ from tests.story import Shelf, Story, claim, same
 from workflow.run import Run
 
 EXECUTED = ["tool: t.x", "tool: t.x, idempotent: true", "model: [claude-haiku-4-5, gemini-2.5-flash], prompt: hi"]
-DECIDED = ["transform: {v: 1}", "wait: {for: 5s}", 'transform: "{{ 1 / inputs.n }}"']
+DECIDED = [
+    *("transform: {v: 1}", "wait: {for: 5s}", 'transform: "{{ 1 / inputs.n }}"'),
+    *("wait: {signal: go}, timeout: 5s", "wait: {signal: go}, timeout: 5s, on_timeout: continue"),
+    "approve: {by: ada, prompt: sure, value: 1}, timeout: 5s, on_timeout: deny",
+]
 
 
 @st.composite
@@ -45,7 +49,9 @@ def steps(draw: Any, depth: int, name: str, before: list[str]) -> str:
 workflows = step_lists(2, "s").map(lambda body: f"name: random\ninputs: {{n: integer}}\ndeadline: 1h\nsteps: {body}\n")
 
 verbs = st.sampled_from(
-    ["succeed"] * 8 + ["fail", "fail again", "give back", "lose", "timer", "timer", "late", "cancel", "resume", "start"]
+    ["succeed"] * 8
+    + ["fail", "fail again", "give back", "lose", "timer", "timer", "late", "cancel", "resume", "start"]
+    + ["signal", "signal", "approve"]
 )
 
 
@@ -63,8 +69,12 @@ def act(story: Story, verb: str, pick: int) -> None:
     elif verb == "cancel":
         if pick % 7 == 0:
             story.cancel()
+    elif verb == "signal":
+        story.signal("go" if pick % 3 else "stop", pick)
     elif run is None:
         story.succeed("s0", pick)
+    elif verb == "approve":
+        (story.approve if pick % 2 else story.deny)(a_live_path(run, pick, "waiting") or "s0")
     elif verb == "resume":
         story.resume()
     elif verb == "timer":

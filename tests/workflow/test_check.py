@@ -42,9 +42,20 @@ steps:
   - {id: c, needs: [a], when: inputs.n > 1, http: "https://x.example", timeout: 1s, retry: {attempts: 1}}
   - {id: d, wait: {for: 1s}}
   - {id: e, parallel: {x: [{id: f, transform: 1}]}, on_error: [{id: g, wait: {until: "2026-03-01T09:00:00Z"}}]}
+  - {id: h, approve: {by: ada, prompt: x, value: 1}, timeout: 1d, on_timeout: deny}
+  - {id: i, wait: {signal: go}, timeout: 1d}
 outputs: "{{ steps.e.output }}"
 """
     assert not_yet(text) == []
+
+
+def test_a_step_that_may_wait_for_ever_is_warned_of():
+    text = (
+        "name: t\nsteps: [{id: a, wait: {signal: go}}, {id: b, parallel: {x: [{id: c, approve: {by: x, prompt: x}}]}}]"
+    )
+    assert [(problem.code, problem.severity) for problem in check(load(text))] == [("endless", "warning")] * 2
+    assert check(load(text))[0].message == "`a` may wait for ever: neither it nor the workflow ends in time"
+    assert check(load("deadline: 3d\n" + text)) == []
 
 
 def test_everything_else_is_refused_at_its_place():
@@ -55,7 +66,6 @@ dedupe: {key: "{{ run.id }}"}
 defaults: {model: m, queue: gpu}
 steps:
   - {id: a, agent: {}, prompt: x}
-  - {id: b, wait: {signal: s}}
   - {id: c, prompt: x, thinking: true}
   - {id: d, model: {choose: [m], by: cost}, prompt: x}
   - id: e
@@ -75,20 +85,19 @@ triggers: [{topic: t}]
         (4, "`dedupe`"),
         (5, "`queue` in `defaults`"),
         (7, "`agent`"),
-        (8, "`wait: {signal}`"),
-        (9, "`thinking`"),
-        (10, "`model: {choose}`"),
-        (12, "`switch`"),
-        (13, "`publish`"),
-        (14, "`each`"),
-        (14, "`queue`"),
-        (16, "`undo`"),
-        (17, "`workflow`"),
-        (18, "`timeout` of a `transform` step"),
-        (19, "`settings`"),
-        (20, "`on_failure`"),
-        (20, "`sql`"),
-        (21, "`triggers`"),
+        (8, "`thinking`"),
+        (9, "`model: {choose}`"),
+        (11, "`switch`"),
+        (12, "`publish`"),
+        (13, "`each`"),
+        (13, "`queue`"),
+        (15, "`undo`"),
+        (16, "`workflow`"),
+        (17, "`timeout` of a `transform` step"),
+        (18, "`settings`"),
+        (19, "`on_failure`"),
+        (19, "`sql`"),
+        (20, "`triggers`"),
     ]
 
 
