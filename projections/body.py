@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from schemas.codec import UnknownRecord
+from schemas.envelope import UnknownEvent
 from schemas.message import Event
 from schemas.partition import CommandForwarded, Held, RunSnapshotted
 
@@ -18,7 +18,7 @@ _BINARY: dict[type[Any], str] = {RunSnapshotted: "state", CommandForwarded: "val
 
 def body(event: Any) -> str:
     """The fields of an event beyond its envelope, as one JSON object."""
-    if isinstance(event, UnknownRecord):
+    if isinstance(event, UnknownEvent):
         said = {name: value for name, value in event.values.items() if name not in _ENVELOPE}
     else:
         said = {name: getattr(event, name) for name in _names(event.__class__)}

@@ -12,8 +12,9 @@ from projections.place import Place
 from projections.rows import UNREADABLE, apply, record_event, record_unreadable
 from projections.times import timestamp
 from schemas import events as e
-from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, UnknownSchema
-from schemas.message import Cause, Event
+from schemas.codec import Decoder
+from schemas.envelope import UnknownEvent, event_in
+from schemas.message import Event
 from schemas.partition import Held, PartitionClaimed, PartitionRestored, RunQuarantined, RunReleased
 from workflow.validity import Claim
 
@@ -75,39 +76,27 @@ class Intake:
 
     def take(self, records: Collection[Raw]) -> Batch:
         """The batch that these records make. Raises UnknownSchema before anything has changed."""
-        decoded = [(raw, self._decode(raw)) for raw in records]
+        decoded = [(raw, event_in(raw.value, self.decoder)) for raw in records]
         self._look_up_past(event for _, event in decoded)
         batch = Batch()
-        for raw, said in decoded:
+        for raw, event in decoded:
             if self._is_next(raw):
                 batch.records += 1
-                self._record(batch, raw, said)
+                self._record(batch, raw, event)
         self._write_positions(batch, {raw.partition for raw in records})
         return batch
 
     def identity(self, raw: Raw) -> tuple[Any, ...]:
         """(kind, epoch, owner, n): what tells a record from every other that could stand at its place."""
-        said = self._decode(raw)
-        if said is None:
-            return (UNREADABLE, None, None, None)
-        event = said if isinstance(said, Event) else _envelope(raw, said)
-        return (_kind(said), event.epoch, event.owner, event.n)
+        event = event_in(raw.value, self.decoder)
+        return (UNREADABLE, None, None, None) if event is None else (_kind(event), event.epoch, event.owner, event.n)
 
-    def _decode(self, raw: Raw) -> Any:
-        value = raw.value
-        if value is None or not value.startswith(MARKER):
-            return None  # no owner writes such a record
-        try:
-            return self.decoder.decode(value)
-        except UnknownSchema:
-            raise
-        except Undecodable as error:
-            raise Unreadable(_where(raw, f"cannot be read: {error}")) from error
-
-    def _look_up_past(self, events: Iterable[Any]) -> None:
+    def _look_up_past(self, events: Iterable[Event | None]) -> None:
         """Ask at once for what is said of runs that are not open; what a start stands before needs no asking."""
         unknown, starting = set[str](), set[str]()
         for event in events:
+            if event is None:
+                continue
             if isinstance(event, _STARTS):
                 starting.add(event.run_id)
             elif _is_about_a_run(event) and event.run_id not in self._open and event.run_id not in starting:
@@ -123,16 +112,15 @@ class Intake:
         position.next_offset += 1
         return True
 
-    def _record(self, batch: Batch, raw: Raw, said: Any) -> None:
-        if said is None:
+    def _record(self, batch: Batch, raw: Raw, event: Event | None) -> None:
+        if event is None:
             return record_unreadable(batch, raw.partition, raw.offset, _kept(raw.value))
-        event = said if isinstance(said, Event) else _envelope(raw, said)
         valid = self.positions[raw.partition].claim.admits(event)
         if valid:
             self._follow(raw.partition, event)
         incarnation = self._incarnation(event) if valid else 0
         place = Place(raw.partition, raw.offset, event.run_id, incarnation, timestamp(event.time))
-        record_event(batch, place, event, _kind(said), valid, said)
+        record_event(batch, place, event, _kind(event), valid)
         if valid:
             apply(batch, place, event)
 
@@ -171,30 +159,13 @@ class Intake:
             )
 
 
-def _is_about_a_run(event: Any) -> bool:
+def _is_about_a_run(event: Event) -> bool:
     """Whether an event changes the rows of a run: a part of its state, or one of the facts about it."""
-    return isinstance(event, Event) and (event.seq > 0 or isinstance(event, _FACTS))
+    return not isinstance(event, UnknownEvent) and (event.seq > 0 or isinstance(event, _FACTS))
 
 
-def _kind(said: Any) -> str:
-    return said.kind.rpartition(".")[2] if isinstance(said, UnknownRecord) else str(said.__class__.__name__)
-
-
-def _envelope(raw: Raw, said: Any) -> Event:
-    """What every event carries, of a kind that this version does not know; it counts for the claim and nothing else."""
-    values = said.values if isinstance(said, UnknownRecord) else {}
-    try:
-        cause = Cause(**values["cause"])
-        return Event(**{name: values[name] for name in ("run_id", "seq", "epoch", "owner", "n", "time")}, cause=cause)
-    except (KeyError, TypeError) as error:
-        raise Unreadable(_where(raw, f"is no event: {_kind(said)} has no envelope ({error})")) from error
-
-
-def _where(raw: Raw, problem: str) -> str:
-    return (
-        f"The record of workflow.events at partition {raw.partition}, offset {raw.offset} {problem}. Nobody else may "
-        "write to this topic; if a newer version of Millrace did, upgrade the projector."
-    )
+def _kind(event: Event) -> str:
+    return event.kind.rpartition(".")[2] if isinstance(event, UnknownEvent) else event.__class__.__name__
 
 
 def _kept(value: bytes | None) -> str:

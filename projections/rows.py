@@ -20,12 +20,12 @@ Change = Callable[[Batch, Place, Any], None]
 UNREADABLE = "unreadable"
 
 
-def record_event(batch: Batch, place: Place, event: Event, kind: str, valid: bool, said: Any) -> None:
-    """Every record is a row of `events`, the void ones too. `said` is what its body is made of."""
+def record_event(batch: Batch, place: Place, event: Event, kind: str, valid: bool) -> None:
+    """Every record is a row of `events`, the void ones too."""
     cause = event.cause
     batch.events.append((
         place.partition, place.offset, event.run_id, event.seq, event.epoch, event.owner, event.n, kind,
-        place.when, cause.kind, cause.log, cause.offset, cause.id or None, valid, body(said),
+        place.when, cause.kind, cause.log, cause.offset, cause.id or None, valid, body(event),
     ))  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from fastavro.schema import fingerprint as _fingerprint
 from fastavro.schema import to_parsing_canonical_form
 
 from schemas import commands, definitions, events, message, outcomes, partition, workers
+from schemas.admission import SchemaRefused, admit
 from schemas.record import NAMESPACE, RECORDS, avro_schema
 
 _ALL = (commands, definitions, events, message, outcomes, partition, workers)  # importing them fills RECORDS
@@ -126,11 +127,13 @@ class Decoder:
         self._foreign: dict[bytes, tuple[Any, str]] = {}
 
     def learn(self, fingerprint: bytes, schema: Mapping[str, Any]) -> None:
-        """Know a writer's schema, published under its fingerprint."""
-        self._foreign[MARKER + fingerprint] = (
-            parse_schema(_plain(dict(schema)), named_schemas={}),
-            str(schema["name"]),
-        )
+        """Know a writer's schema, published under its fingerprint. Raises SchemaRefused."""
+        try:
+            parsed: Any = parse_schema(_plain(dict(schema)), named_schemas={})
+        except Exception as error:
+            raise SchemaRefused(f"it is no Avro schema: {type(error).__name__}: {error}") from error
+        admit(parsed)
+        self._foreign[MARKER + fingerprint] = (parsed, parsed["name"].removeprefix(f"{NAMESPACE}."))
 
     def knows(self, fingerprint: bytes) -> bool:
         """Whether records with this fingerprint can be read."""
@@ -156,7 +159,7 @@ class Decoder:
         if (known := self._foreign.get(value[:HEADER])) is None:
             raise UnknownSchema(value[2:HEADER])
         schema, name = known
-        cls = RECORDS.get(name.removeprefix(f"{NAMESPACE}."))
+        cls = RECORDS.get(name)
         if cls is None:
             return UnknownRecord(name, schemaless_reader(body, schema, None))  # type: ignore[arg-type]
         coder = _CODERS[cls]

@@ -104,6 +104,14 @@ class RunReleased(Event):
 
 
 @record
+class Header:
+    """One header of a message, in the bytes in which it came."""
+
+    name: bytes
+    value: bytes | None = None
+
+
+@record
 class DeadLetter:
     """What could not be read at a door: the original bytes, why, and where it stood."""
 
@@ -116,3 +124,4 @@ class DeadLetter:
     key: bytes | None = None
     value: bytes | None = None
     headers: Json = b"{}"
+    original_headers: list[Header] = field(default_factory=list)

@@ -9,6 +9,10 @@ PARTITIONS = 24
 MAX_RECORD = 900_000
 #: The largest value that stands in a record.
 MAX_VALUE = 64 * 1024
+#: The largest command that is meant: with its envelope it still fits in an event, forwarded or held.
+MAX_COMMAND = 4 * MAX_VALUE
+#: The largest report of an attempt; what follows from it is one event with the same content.
+MAX_REPORT = MAX_RECORD - 2 * MAX_VALUE
 
 
 @dataclass(frozen=True, slots=True)

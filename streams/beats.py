@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from schemas.codec import Undecodable, decode, encode
+from schemas.codec import Decoder, Undecodable, UnknownSchema, encode
 from schemas.topics import WORKERS
 from schemas.workers import WorkerBeat
 from steps.clock import uptime
@@ -24,6 +24,8 @@ logger = structlog.get_logger("millrace.beats")
 INTERVAL, FRESH, LOST = 1.0, 5.0, 10
 #: Records of the topic that are read at the start: the last minutes of some dozens of workers.
 REMEMBERED = 20_000
+#: Microseconds since 1970 beyond which a start number is no time, and leaves no room for the next one.
+LATEST_START = 1 << 62
 
 
 class Observed:
@@ -50,6 +52,10 @@ class Observed:
         elif beat.start < start:
             self._gone.add(beat.worker)
 
+    def alive(self, worker: str) -> None:
+        """Something came of a worker that can't be read."""
+        self._seen[worker] = self.mine
+
     def goodbye(self, worker: str) -> None:
         """A worker left in order."""
         self._gone.add(worker)
@@ -73,7 +79,9 @@ class Beats:
         producer: Producer,
         settings: WorkerSettings,
         reader: Callable[..., CompactedReader] = CompactedReader,
+        decoder: Decoder | None = None,
     ) -> None:
+        self._decode = (decoder or Decoder()).decode
         self.worker, self.seat = worker, seat
         self._producer, self._topic = producer, settings.topic(WORKERS.name)
         self._reader = reader(settings.bootstrap, self._topic, self._read, auth=settings.auth, last=REMEMBERED)
@@ -114,11 +122,13 @@ class Beats:
             self.observed.goodbye(worker)
             return
         try:
-            beat = decode(value)
+            beat = self._decode(value)
+        except UnknownSchema:
+            return self.observed.alive(worker)  # of a later version, whose schema comes by another topic
         except Undecodable as error:
             logger.warning("an unreadable beat", worker=worker, why=str(error))
             return
-        if not isinstance(beat, WorkerBeat):
+        if not isinstance(beat, WorkerBeat) or not 0 <= beat.start < LATEST_START:
             return
         self.observed.beat(beat, uptime())
         if beat.worker == self.worker:
@@ -157,6 +167,10 @@ class Beats:
         """Say that nothing is owed by us any more."""
         self._fresh_until = 1.0
         await self._producer.send_and_wait(self._topic, None, self.worker.encode(), 0)
+
+    async def closed(self) -> None:
+        """Wait for the end of the reading, and raise what ended it."""
+        await self._reader.closed()
 
     async def stop(self) -> None:
         """Read no more."""

@@ -1,7 +1,7 @@
 """The doors: what comes in on `workflow.commands` and `workflow.outcomes` becomes a message, or a reason why not.
 
 Commands may be Avro (C3 01), JSON, CloudEvents in binary mode (`ce_*` headers) or structured (PROTOCOL.md, 13;
-CloudEvents Kafka binding 1.0.2).
+CloudEvents Kafka binding 1.0.2). A door is total: whatever comes, there is an answer that fits in an event.
 """
 
 from dataclasses import replace
@@ -9,19 +9,22 @@ from typing import Any
 
 import orjson
 
-from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, encode
+from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, UnknownSchema, encode
 from schemas.commands import Command, StartRun
 from schemas.message import Cause, Origin
 from schemas.outcomes import StepReported
+from streams.bounds import command_problem, report_problem
 from streams.home import partition_of
 from streams.json_commands import from_cloudevent, from_json
 from streams.refusal import Refusal, Unreadable
-from streams.run_ids import RUN_ID, name_run, name_run_here
+from streams.run_ids import COMMAND_ID, RUN_ID, name_run, name_run_here
 from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, Message, OutcomeTaken
 
 __all__ = ["Refusal", "Unreadable", "command", "outcome"]
 
 STRUCTURED = "application/cloudevents+json"
+#: The reason for a record whose writer's schema nobody has published yet: who can wait for it, asks again.
+UNKNOWN_SCHEMA = "unknown_schema"
 
 
 def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Message:
@@ -29,44 +32,55 @@ def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Me
     origin = f"{message.topic}/{message.partition}/{message.offset}"
     try:
         read = _read_command(message, decoder)
+        return _placed(read, message, cause, partitions, origin)
     except Refusal as refusal:
-        named = Cause(cause.kind, cause.log, cause.offset, refusal.command_id or origin)
-        return CommandUnwanted(refusal.command, named.id, refusal.run_id, refusal.reason, refusal.message, named)
+        its_own = refusal.command_id if COMMAND_ID.fullmatch(refusal.command_id) else ""
+        named = Cause(cause.kind, cause.log, cause.offset, its_own or origin)
+        run_id = refusal.run_id if RUN_ID.fullmatch(refusal.run_id) else ""
+        return CommandUnwanted(refusal.command, named.id, run_id, refusal.reason, refusal.message, named)
+
+
+def _placed(read: Command, message: Any, cause: Cause, partitions: int, origin: str) -> Message:
+    """The command with its ids, here or on its way home. Raises Refusal."""
+    if not read.run_id:
+        read = replace(read, run_id=_named(read, message, partitions, origin))
+    if problem := command_problem(read, len(message.value)):
+        raise _refused(read, *problem)
     command_id = read.command_id or origin
     named = Cause(cause.kind, cause.log, cause.offset, command_id)
-    kind = type(read).__name__
-    if not read.run_id and message.key and RUN_ID.fullmatch(key := message.key.decode(errors="replace")):
-        read = replace(read, run_id=key)
-    if not read.run_id:
-        if not isinstance(read, StartRun):
-            return CommandUnwanted(kind, command_id, "", "run_id_missing", f"{kind} needs the run_id it is for", named)
-        read = replace(read, run_id=_named(read, origin, message.partition, partitions))
-    if not RUN_ID.fullmatch(read.run_id):
-        why = f"run_id {read.run_id[:140]!r} is not 1 to 128 of the characters A-Z a-z 0-9 . _ : -"
-        return CommandUnwanted(kind, command_id, "", "run_id_invalid", why, named)
     home = partition_of(read.run_id, partitions)
-    if home != message.partition:
-        found = Origin(message.topic, message.partition, message.offset)
-        return CommandAway(
-            command_id, read.run_id, home, encode(replace(read, command_id=command_id, origin=found)), named
-        )
-    return CommandTaken(replace(read, command_id=command_id), named)
+    if home == message.partition:
+        return CommandTaken(replace(read, command_id=command_id), named)
+    found = Origin(message.topic, message.partition, message.offset)
+    away = encode(replace(read, command_id=command_id, origin=found))
+    return CommandAway(command_id, read.run_id, home, away, named)
 
 
-def _named(start: StartRun, origin: str, here: int, partitions: int) -> str:
-    """An id for a run that was given none (docs/decisions/0005)."""
-    stem = start.workflow.partition("@")[0]
-    return name_run(stem, start.command_id) if start.command_id else name_run_here(stem, origin, here, partitions)
+def _refused(read: Command, reason: str, message: str) -> Refusal:
+    kind = type(read).__name__
+    return Refusal(reason, message, command=kind, command_id=read.command_id, run_id=read.run_id)
+
+
+def _named(read: Command, message: Any, partitions: int, origin: str) -> str:
+    """The key where it can be a run's id; a start that says none gets one (docs/decisions/0005). Raises Refusal."""
+    if message.key and RUN_ID.fullmatch(key := message.key.decode(errors="replace")):
+        return str(key)
+    if not isinstance(read, StartRun):
+        raise _refused(read, "run_id_missing", f"{type(read).__name__} needs the run_id it is for")
+    stem = read.workflow.partition("@")[0]
+    if read.command_id:
+        return name_run(stem, read.command_id)
+    return name_run_here(stem, origin, message.partition, partitions)
 
 
 def _read_command(message: Any, decoder: Decoder) -> Command:
     value = message.value
-    headers = {name.lower(): (text or b"").decode(errors="replace") for name, text in message.headers or ()}
-    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if value is None:
         raise Unreadable("empty", "the message has no value")
     if value[:2] == MARKER:
         return _avro_command(value, decoder)
+    headers = {name.lower(): (text or b"").decode(errors="replace") for name, text in message.headers or ()}
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == STRUCTURED:
         return from_cloudevent(_json(value))
     if "ce_specversion" in headers:
@@ -89,23 +103,32 @@ def _json(value: bytes) -> Any:
 
 
 def _avro_command(value: bytes, decoder: Decoder) -> Command:
+    read = _avro(value, decoder)
+    if not isinstance(read, Command) or type(read) is Command:
+        raise Unreadable("not_a_command", f"{_kind(read)} is no command that this version knows")
+    return read
+
+
+def _avro(value: bytes, decoder: Decoder) -> Any:
     try:
-        read = decoder.decode(value)
+        return decoder.decode(value)
+    except UnknownSchema as error:
+        raise Unreadable(UNKNOWN_SCHEMA, f"{error}; its writer publishes it to workflow.schemas first") from error
     except Undecodable as error:
         raise Unreadable("undecodable", str(error)) from error
-    if isinstance(read, UnknownRecord) or not isinstance(read, Command):
-        kind = read.kind if isinstance(read, UnknownRecord) else type(read).__name__
-        raise Unreadable("not_a_command", f"{kind} is no command that this version knows")
-    return read
+
+
+def _kind(read: Any) -> str:
+    return read.kind if isinstance(read, UnknownRecord) else type(read).__name__
 
 
 def outcome(message: Any, cause: Cause, decoder: Decoder, _partitions: int) -> Message:
     """The outcome in a message. Raises Unreadable."""
-    try:
-        read = decoder.decode(message.value or b"")
-    except Undecodable as error:
-        raise Unreadable("undecodable", str(error)) from error
+    if message.value is None:
+        raise Unreadable("empty", "the message has no value")
+    read = _avro(message.value, decoder)
     if not isinstance(read, StepReported):
-        kind = read.kind if isinstance(read, UnknownRecord) else type(read).__name__
-        raise Unreadable("not_an_outcome", f"{kind} is no outcome that this version knows")
+        raise Unreadable("not_an_outcome", f"{_kind(read)} is no outcome that this version knows")
+    if problem := report_problem(read, len(message.value)):
+        raise Unreadable(*problem)
     return OutcomeTaken(read, cause)

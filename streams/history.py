@@ -1,13 +1,15 @@
 """The valid events of one partition, from its first record on and then as they come (PROTOCOL.md, 2)."""
 
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.codec import Decoder, Undecodable, UnknownRecord, UnknownSchema
-from schemas.message import Cause, Event
+from schemas.codec import Decoder, UnknownSchema
+from schemas.envelope import UnknownEvent, event_in
+from schemas.message import Event
 from streams.connect import Auth, opened
 from streams.vocabulary import Vocabulary
 from workflow.validity import Claim
@@ -79,36 +81,16 @@ class History:
         return [event for r in records if (event := await self._event(r.offset, r.value))]
 
     async def _event(self, offset: int, value: bytes | None) -> Event | None:
-        """The event, if it counts."""
-        record = await self._decoded(offset, value)
-        if isinstance(record, UnknownRecord):
-            self._claim.admits(_envelope(record.values))
-            return None
-        return record if isinstance(record, Event) and self._claim.admits(record) else None
+        """The event, if it counts and this version knows what it says."""
+        event = await self._read(offset, value)
+        return event if event and self._claim.admits(event) and not isinstance(event, UnknownEvent) else None
 
-    async def _decoded(self, offset: int, value: bytes | None) -> Any:
-        """The record; None for bytes that are no record, which are as void as any that no owner wrote."""
+    async def _read(self, offset: int, value: bytes | None) -> Event | None:
+        with suppress(UnknownSchema):
+            return event_in(value, self._decoder)
+        await self._vocabulary.read_to_end()
         try:
-            return self._decoder.decode(value or b"")
-        except UnknownSchema:
-            await self._vocabulary.read_to_end()
-        except Undecodable:
-            return None
-        try:
-            return self._decoder.decode(value or b"")
-        except Undecodable as error:
+            return event_in(value, self._decoder)
+        except UnknownSchema as error:
             place = f"{self._partition.topic}, partition {self._partition.partition}, offset {offset}"
             raise EventUnreadable(f"{place}: {error}") from error
-
-
-def _envelope(values: dict[str, Any]) -> Event:
-    """What counts of an event of a kind that this version does not know."""
-    return Event(
-        run_id=str(values.get("run_id", "")),
-        seq=int(values.get("seq", 0)),
-        epoch=int(values.get("epoch", -1)),
-        owner=str(values.get("owner", "")),
-        n=int(values.get("n", -1)),
-        time=int(values.get("time", 0)),
-        cause=Cause("unknown"),
-    )

@@ -4,13 +4,18 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+import structlog
+
 from schemas.message import Cause
 from streams import doors
 from streams.deadletters import bury
+from streams.insistence import insist
 from workflow.messages import InputUnreadable, Message
 
 if TYPE_CHECKING:
     from streams.owner import Owner
+
+logger = structlog.get_logger("millrace.intake")
 
 #: Records not acked, beyond which nothing more is taken in.
 BACKLOG = 20_000
@@ -84,25 +89,40 @@ class Intake:
                 return self.wake()
 
     def _take(self, message: Incoming) -> None:
-        owner = self.owner
-        cause = Cause(self.kind, owner.state.log, message.offset)
-        try:
-            door = doors.command if self.kind == "command" else doors.outcome
-            decided: Message = door(message, cause, owner.parts.decoder, owner.parts.settings.partitions)
-        except doors.Unreadable as unreadable:
+        read = self._through_door(message)
+        if isinstance(read, doors.Unreadable):
             self._busy = True
-            owner.parts.spawn(self._bury(message, cause, unreadable, self.reading))
+            self.owner.parts.spawn(self._hold_up(message, read, self.reading))
             return
         self.taken += 1
-        owner.handle(decided)
+        self.owner.handle(read)
 
-    async def _bury(self, message: Incoming, cause: Cause, why: doors.Unreadable, reading: int) -> None:
-        """The dead letter's ack comes first; then the record that says so."""
-        offset = await bury(message, why, self.owner.parts)
-        if self.reading != reading:
-            return
-        size = len(message.value or b"")
-        self.taken += 1
-        self._busy = False
-        self.owner.handle(InputUnreadable(message.topic, why.reason, why.message, size, offset, cause))
-        self.wake()
+    def _through_door(self, message: Incoming) -> Message | doors.Unreadable:
+        parts = self.owner.parts
+        door = doors.command if self.kind == "command" else doors.outcome
+        try:
+            return door(message, self._cause(message), parts.decoder, parts.settings.partitions)
+        except doors.Unreadable as unreadable:
+            return unreadable
+        except Exception as error:  # whatever a door did not think of is kept whole, and the partition goes on
+            logger.exception("a door failed", topic=message.topic, partition=message.partition, offset=message.offset)
+            return doors.Unreadable("door_failed", f"{type(error).__name__}: {error}")
+
+    def _cause(self, message: Incoming) -> Cause:
+        return Cause(self.kind, self.owner.state.log, message.offset)
+
+    async def _hold_up(self, message: Incoming, why: doors.Unreadable, reading: int) -> None:
+        """A schema may be on its way; else the dead letter's ack comes first, then the record that says so."""
+        read: Message | doors.Unreadable = why
+        if why.reason == doors.UNKNOWN_SCHEMA:
+            await insist(self.owner.parts.read_schemas, "reading the schemas")
+            read = self._through_door(message)
+        if isinstance(read, doors.Unreadable):
+            offset = await bury(message, read, self.owner.parts)
+            size, cause = len(message.value or b""), self._cause(message)
+            read = InputUnreadable(message.topic, read.reason, read.message, size, offset, cause)
+        if self.reading == reading:
+            self.taken += 1
+            self._busy = False
+            self.owner.handle(read)
+            self.wake()

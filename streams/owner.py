@@ -82,9 +82,12 @@ class Owner:
         """Decide, fold and queue; what follows happens on the ack."""
         if self.phase != "live" or self.appender is None:
             return
-        events = decide(self.state, message, clock.now())
-        if events:
-            self.appender.append(events, message)
+        try:
+            events = decide(self.state, message, clock.now())
+            if events:
+                self.appender.append(events, message)
+        except Exception as error:  # what cannot be written was folded: only the log knows the state now
+            self._surprise(error)
 
     def _acked(self, entries: list[Entry], base: int) -> None:
         if self.parts.archive is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +31,10 @@ class Opener(Protocol):
         """(the offset read up to, how many messages of this reading were handed over)."""
 
 
+async def _all_known() -> None:
+    """No schema is published anywhere."""
+
+
 @dataclass(slots=True)
 class Parts:
     """The pieces, and the tasks that belong to nobody else."""
@@ -46,6 +50,8 @@ class Parts:
     pool: Pool
     consumer: Opener
     archive: EventArchive | None = None
+    #: Lets the decoder know every schema that is published now.
+    read_schemas: Callable[[], Awaitable[None]] = _all_known
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)
 
     @staticmethod

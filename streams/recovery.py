@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from schemas.codec import UnknownRecord, UnknownSchema
-from schemas.message import Event
+from schemas.codec import UnknownSchema
+from schemas.envelope import UnknownEvent, event_in
 from workflow.partition import Partition
 
 if TYPE_CHECKING:
@@ -38,24 +38,11 @@ async def take_over(number: int, parts: "Parts") -> tuple[Partition, int]:
     return state, end
 
 
-def read_record(state: Partition, offset: int, value: bytes, parts: "Parts") -> None:
-    """Fold one record; a kind of a later version sets its run aside."""
+def read_record(state: Partition, offset: int, value: bytes | None, parts: "Parts") -> None:
+    """Fold one record; a kind of a later version sets its run aside, where its run can be told."""
     try:
-        event = parts.decoder.decode(value)
+        event = event_in(value, parts.decoder)
     except UnknownSchema as error:
         raise Unreadable(f"offset {offset}: {error}; upgrade this worker, or mend workflow.schemas") from error
-    if isinstance(event, UnknownRecord):
-        _set_aside(state, offset, event)
-    elif isinstance(event, Event):
-        state.read(event)
-
-
-def _set_aside(state: Partition, offset: int, unknown: UnknownRecord) -> None:
-    """Rule 20: a valid record of unknown kind. Its envelope is read as any event's is."""
-    values = unknown.values
-    if "run_id" not in values:
-        raise Unreadable(f"offset {offset}: a {unknown.kind} without a run; upgrade this worker")
-    claim = state.claim
-    if (values["epoch"], values["owner"], values["n"]) == (claim.epoch, claim.owner, claim.n + 1):
-        claim.n += 1
-        state.set_aside(values["run_id"], f"this version does not know {unknown.kind}", f"at offset {offset}")
+    if event is not None and state.read(event) and isinstance(event, UnknownEvent) and not event.run_id:
+        raise Unreadable(f"offset {offset}: a {event.kind}, which is about no run; upgrade this worker")

@@ -1,4 +1,4 @@
-"""What a run id may look like, and how one is derived for a start that names none (PROTOCOL.md, 13 and 14)."""
+"""What ids of runs and commands may look like, and how a start that names no run gets one (PROTOCOL.md, 13, 14)."""
 
 import re
 from hashlib import sha256
@@ -7,6 +7,7 @@ from itertools import count
 from streams.home import partition_of
 
 RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+COMMAND_ID = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from schemas import events as e
-from schemas.message import Event
+from schemas.envelope import event_in
 from schemas.outcomes import StepReported
 from schemas.partition import Held
 from streams.appender import Entry
@@ -41,8 +41,8 @@ async def _standing(number: int, sent: set[tuple[int, int]], parts: "Parts") -> 
     claim, standing = Claim(), set()
 
     def read(_offset: int, _key: bytes, value: bytes) -> None:
-        event = parts.decoder.decode(value)
-        if isinstance(event, Event) and claim.admits(event) and event.owner == parts.id:
+        event = event_in(value, parts.decoder)
+        if event is not None and claim.admits(event) and event.owner == parts.id:
             standing.add((event.epoch, event.n))
 
     await parts.log.read(number, read)

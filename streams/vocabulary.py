@@ -4,11 +4,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Self
 
+import structlog
+
+from schemas.admission import SchemaRefused
 from schemas.codec import Decoder, fingerprint, schemas
 from schemas.record import avro_schema
 from schemas.topics import SCHEMAS
 from streams.compacted import CompactedReader
 from streams.connect import Auth
+
+logger = structlog.get_logger("millrace.schemas")
 
 
 class _Sender(Protocol):
@@ -41,11 +46,20 @@ class Vocabulary:
         if key is None or value is None or key in self._published:
             return
         schema = _schema_under(key, value)
-        if schema is not None:
-            self._published.add(key)
-            if not self._decoder.knows(key):
+        if schema is None:
+            return
+        if not self._decoder.knows(key):
+            try:
                 self._decoder.learn(key, schema)
-                self.on_learned()
+            except SchemaRefused as error:
+                logger.warning("a published schema is not used", fingerprint=key[::-1].hex(), why=str(error))
+                return
+            self.on_learned()
+        self._published.add(key)
+
+    async def closed(self) -> None:
+        """Wait for the end of the reading, and raise what ended it."""
+        await self._reader.closed()
 
     async def publish(self, records: Iterable[type[Any]], sender: _Sender) -> None:
         """Publish the schemas of these records that are not published yet."""

@@ -76,7 +76,10 @@ async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "
     membership = Membership.on(settings, seat.name, idempotent)
     worker.app = build_app(settings, membership, worker.hand_over, worker.assigned, worker.revoked)
     executor, log = Executor(settings.steps), LogReader(settings)
-    definitions, beats = Definitions(settings, decoder), Beats(worker.id, seat.name, producer, settings)
+    definitions, beats = (
+        Definitions(settings, decoder),
+        Beats(worker.id, seat.name, producer, settings, decoder=decoder),
+    )
     for closing in (executor.close, log.stop, definitions.stop, beats.stop):
         stack.push_async_callback(closing)
     await asyncio.gather(executor.start(), log.start(), definitions.start(), beats.start())
@@ -95,7 +98,10 @@ async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "
         Pool(executor, beats.begin_by, producer, settings.topic(OUTCOMES.name), settings.concurrency),
         worker.app.consumer,
         archive,
+        vocabulary.read_to_end,
     )
+    vocabulary.on_learned = definitions.catalogue.schema_learned
+    worker.readers = (vocabulary, definitions, beats)
     return worker
 
 
@@ -105,6 +111,8 @@ class Worker:
     parts: Parts
     app: Any
     """The Faust app: what the group says comes from it."""
+    readers: tuple[Vocabulary | Definitions | Beats, ...] = ()
+    """Who reads topics that nobody else reads for this process."""
 
     def __init__(self, worker_id: str, settings: WorkerSettings, seat: str) -> None:
         self.id, self.settings, self.seat = worker_id, settings, seat
@@ -127,7 +135,12 @@ class Worker:
         """Until told to stop; raises what ended it otherwise. Faust's crashes show nowhere else."""
         watched = [
             asyncio.ensure_future(work)
-            for work in (stop.wait(), self.app.wait_until_stopped(), self.parts.definitions.closed(), self._failed)
+            for work in (
+                stop.wait(),
+                self.app.wait_until_stopped(),
+                self._failed,
+                *(reader.closed() for reader in self.readers),
+            )
         ]
         await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         for future in watched:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import partition as p
+from schemas.envelope import UnknownEvent
 from schemas.message import Event
 from workflow.departures import Departure, departures
 from workflow.evolve import Workflows, evolve
@@ -16,6 +17,10 @@ from workflow.validity import Claim
 #: How long the id of an ended run is remembered, and how many of them (PROTOCOL.md, 18).
 DEDUPE_WINDOW = 10 * 60 * 1_000_000
 DEDUPE_LIMIT = 100_000
+
+
+class UnknownKind(Exception):
+    """A valid record of a later version: what it does to its run is not known here (PROTOCOL.md, 20)."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class Partition:
         cause = event.cause
         if cause.offset >= self.positions.get(cause.kind, 1 << 62) and cause.log == self.log:
             self.positions[cause.kind] = cause.offset + 1
+        if isinstance(event, UnknownEvent):
+            raise UnknownKind(f"this version does not know {event.kind}")
         if event.seq == 0:
             if (fold := _FACTS.get(event.__class__)) is not None:
                 fold(self, event)

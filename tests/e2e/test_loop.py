@@ -71,14 +71,15 @@ BAD = [
     (b"\x00garbage", "undecodable"),
     (b"{", "undecodable"),
     (b"[1]", "not_a_command"),
-    (b"\xc3\x01nothing like it", "undecodable"),
+    (b"\xc3\x01nothing like it", "unknown_schema"),
     (b'{"type": "StartRum", "workflow": "hello"}', "not_a_command"),
 ]
 REFUSED = [
     ({"workflow": "hello", "input": {}}, "unknown_field"),
     ({"workflow": "hello", "inputs": {}}, "inputs_invalid"),
     ({"workflow": "hello", "inputs": {"name": 5}}, "inputs_invalid"),
-    ({"workflow": "hello", "inputs": {"name": "x" * 2_000_000}}, "inputs_too_large"),
+    ({"workflow": "hello", "inputs": {"name": "x" * 100_000}}, "inputs_too_large"),
+    ({"workflow": "hello", "inputs": {"name": "x" * 2_000_000}}, "command_too_large"),
     ({"type": "CancelRun", "run_id": "nobody"}, "unknown_run"),
     ({"type": "CancelRun"}, "run_id_missing"),
     ({"workflow": "hello", "run_id": "not/allowed"}, "run_id_invalid"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas import events as e
 from schemas import render
+from schemas.admission import SchemaRefused
 from schemas.codec import (
     HEADER,
     MARKER,
@@ -205,3 +206,48 @@ def test_the_topics_that_share_partitions_and_keep_everything():
 
 def test_the_schemas_folder_ships_with_the_package():
     assert Path(render.FOLDER).is_dir()
+
+
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+EMPTY = {"type": "record", "name": "Empty", "fields": []}
+NESTED: dict[str, Any] = {"type": "record", "name": "Deep", "fields": [{"name": "x", "type": "long"}]}
+for _ in range(40):
+    NESTED["fields"][0]["type"] = {"type": "array", "items": NESTED["fields"][0]["type"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        (NODE, "contains itself"),
+        ({"type": "record", "name": "A", "fields": [{"name": "x", "type": {"type": "map", "values": NODE}}]}, "itself"),
+        (
+            {"type": "record", "name": "A", "fields": [{"name": "x", "type": {"type": "array", "items": "null"}}]},
+            "null",
+        ),
+        ({"type": "record", "name": "A", "fields": [{"name": "x", "type": EMPTY}]}, "Empty takes no bytes"),
+        (
+            {
+                "type": "record",
+                "name": "A",
+                "fields": [{"name": "x", "type": {"type": "fixed", "name": "F", "size": 0}}],
+            },
+            "F",
+        ),
+        (NESTED, "32 levels"),
+        ({"type": "string"}, "no record"),
+        ({"type": "record"}, "no Avro schema"),
+        ({}, "no Avro schema"),
+    ],
+)
+def test_a_schema_whose_records_could_stop_a_reader_is_not_learnt(schema, words):
+    """Eight bytes under `Node` overflow the decoder's stack; three under a list of nulls fill the memory."""
+    decoder = Decoder()
+    with pytest.raises(SchemaRefused, match=words):
+        decoder.learn(b"12345678", schema)
+    assert not decoder.knows(b"12345678")
+
+
+def test_every_schema_of_ours_is_learnt_by_others():
+    decoder = Decoder()
+    for known, schema in schemas().items():
+        decoder.learn(known, schema)

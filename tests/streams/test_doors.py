@@ -1,13 +1,14 @@
 """The doors: every form of a command, and the reason for everything that is none."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from schemas.codec import MARKER, Decoder, decode, encode
-from schemas.commands import CancelRun, StartRun
+from schemas.commands import CancelRun, Command, StartRun
 from schemas.message import Cause
 from schemas.outcomes import StepReported
 from streams import doors
@@ -16,6 +17,7 @@ from streams.run_ids import name_run
 from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, OutcomeTaken
 
 PARTITIONS = 4
+DEEP = json.loads("[" * 300 + "]" * 300)
 BODY = {"workflow": "hello", "inputs": {"name": "Ada"}}
 EVENT = {"specversion": "1.0", "id": "7", "source": "/shop", "type": "millrace.StartRun", "data": BODY}
 
@@ -133,6 +135,19 @@ def test_a_cancel():
         ({**BODY, "run_id": None}, "field_invalid", "null"),
         ({**BODY, "run_id": "a/b"}, "run_id_invalid", "a/b"),
         ({"type": "CancelRun"}, "run_id_missing", "CancelRun"),
+        ({**BODY, "inputs": DEEP}, "field_invalid", "inputs"),
+        ({**BODY, "inputs": json.loads("[" * 65 + "]" * 65)}, "inputs_invalid", "64 levels"),
+        ({**BODY, "budget": 1 << 63}, "field_invalid", "budget"),
+        ({**BODY, "budget": -1}, "field_invalid", "budget"),
+        ({**BODY, "budget": 1 << 64}, "field_invalid", "a number"),
+        ({**BODY, "command_id": "x" * 257}, "command_id_invalid", "257 characters"),
+        ({**BODY, "command_id": "a\nb"}, "command_id_invalid", "one line"),
+        ({**BODY, "labels": {"a": "x" * 300_000}}, "command_too_large", "at most 262144"),
+        ({**BODY, "inputs": {"n": [10**15 + 0.5] * 60_000}}, "command_too_large", "at most 262144"),
+        ({"type": "CancelRun", "run_id": "r", "reason": "x" * 300_000}, "command_too_large", "at most 262144"),
+        (encode(StartRun("", "r", workflow="hello", inputs=b"{")), "inputs_invalid", "JSON"),
+        (encode(StartRun("", "r", workflow="hello", inputs=b"\xff")), "inputs_invalid", "JSON"),
+        (encode(StartRun("", "r")), "field_missing", "workflow"),
     ],
 )
 def test_what_can_be_read_but_not_meant_is_refused(value, reason, words):
@@ -156,11 +171,16 @@ def test_a_refusal_keeps_the_commands_own_id():
         ([1], (), "not_a_command", "a list"),
         ({"type": 5}, (), "not_a_command", "StartRun"),
         ({"type": "Nothing"}, (), "not_a_command", "CancelRun"),
-        (MARKER + b"12345678", (), "undecodable", "no schema"),
+        (MARKER + b"12345678", (), "unknown_schema", "workflow.schemas"),
         (MARKER, (), "undecodable", "C3 01"),
         (encode(StepReported("r", "a", 1, "w", "succeeded")), (), "not_a_command", "StepReported"),
         ({**EVENT, "data": [1]}, (), "not_a_command", "data"),
         ({"specversion": "1.0"}, (), "not_a_command", "id, source, type"),
+        ({**EVENT, "specversion": "0.3"}, (), "not_a_command", "0.3"),
+        ({**EVENT, "data_base64": "e30="}, (), "not_a_command", "data_base64"),
+        (b"[" * 100_000, (), "undecodable", "depth"),
+        (b"\xef\xbb\xbf{}", (), "undecodable", "ef bb bf"),
+        (encode(Command("c", "r")), (), "not_a_command", "Command"),
         (b"x", [("ce_specversion", b"1.0"), ("content-type", b"application/avro")], "undecodable", "single-object"),
     ],
 )
@@ -168,6 +188,21 @@ def test_what_cannot_be_read_is_a_dead_letter(value, headers, reason, words):
     with pytest.raises(doors.Unreadable) as caught:
         taken(value, headers=headers)
     assert caught.value.reason == reason and words in caught.value.message
+
+
+def test_what_a_message_quotes_is_cut_so_that_the_answer_fits_in_an_event():
+    with pytest.raises(doors.Unreadable) as caught:
+        taken({"type": "Nothing" * 100_000})
+    assert len(caught.value.message) <= 1_000
+    message = taken({**BODY, "x" * 500_000: 1})
+    assert len(message.message) <= 1_000
+
+
+def test_headers_may_be_anything():
+    odd = [("content-type", None), ("ce_specversion", b"\xff\xfe"), ("ce_id", None), ("\udcff", b""), ("CE_TYPE", b"x")]
+    with pytest.raises(doors.Unreadable) as caught:
+        taken(BODY, headers=odd)
+    assert caught.value.reason == "not_a_command" and "source" in caught.value.message
 
 
 def outcome(value: bytes | None) -> Any:
@@ -180,6 +215,25 @@ def test_outcomes_are_read_from_avro_alone():
     for value in (None, b"{}", encode(StartRun())):
         with pytest.raises(doors.Unreadable):
             outcome(value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "words"),
+    [
+        ({"status": "exploded"}, "not_an_outcome", "exploded"),
+        ({"run_id": "a/b"}, "not_an_outcome", "a/b"),
+        ({"run_id": ""}, "not_an_outcome", "run's"),
+        ({"output": b"{"}, "not_an_outcome", "JSON"),
+        ({"output": b"[" * 255 + b"]" * 255}, "not_an_outcome", "254 levels"),
+        ({"detail": b"\xff"}, "not_an_outcome", "detail"),
+        ({"message": "x" * 900_000}, "too_large", "900"),
+    ],
+)
+def test_a_report_that_could_not_be_folded_or_written_is_a_dead_letter(fields, reason, words):
+    report = replace(StepReported("r", "a", 1, "w", "succeeded"), **fields)
+    with pytest.raises(doors.Unreadable) as caught:
+        outcome(encode(report))
+    assert caught.value.reason == reason and words in caught.value.message
 
 
 def test_a_record_of_a_later_version_is_named():

@@ -51,3 +51,13 @@ def test_a_beat_of_an_older_start_is_a_ghosts():
     seen = observed((beat("new", "seat", 5), 0.0), (beat("old", "seat", 4), 1.0))
     assert seen.lost("old") and not seen.lost("new")
     assert seen.newest_start("nowhere") == -1
+
+
+def test_a_beat_of_a_later_version_is_a_sign_of_life_before_its_schema_is_known():
+    seen = Observed("me")
+    for at in range(8):
+        seen.beat(beat("me"), float(at))
+    seen.alive("later")
+    for at in range(8, 17):
+        seen.beat(beat("me"), float(at))
+    assert not seen.lost("later") and seen.lost("never seen")

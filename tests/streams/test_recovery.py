@@ -10,10 +10,11 @@ from schemas.codec import MARKER, Decoder, encode, fingerprint
 from schemas.record import avro_schema
 from schemas.workers import WorkerBeat
 from streams.recovery import Unreadable, read_record
-from tests.story import Story, claim
+from tests.story import LOG, Story, claim
 from workflow.partition import Partition
 
 ONE = "name: one\nsteps: [{id: a, tool: t.one}]"
+COMMAND_4 = {"kind": "command", "log": LOG, "offset": 4, "id": "c"}
 ENVELOPE = ["run_id", "seq", "epoch", "owner", "n", "time", "cause"]
 
 
@@ -56,16 +57,30 @@ def test_a_void_record_of_unknown_kind_changes_nothing():
 
 def test_a_record_whose_run_cannot_be_told_stops_the_owner():
     state, here = Story(ONE).partition, parts()
-    schema, value = later("Weather", ["time"])
+    schema, value = later("LogTwisted", ENVELOPE, run_id="", seq=0, epoch=1, owner="w1", n=1)
     with pytest.raises(Unreadable, match=r"workflow\.schemas"):
         read_record(state, 7, value, here)
     here.decoder.learn(fingerprint(schema), schema)
-    with pytest.raises(Unreadable, match="Weather"):
+    with pytest.raises(Unreadable, match="LogTwisted, which is about no run"):
         read_record(state, 7, value, here)
 
 
+def test_the_position_after_a_record_of_unknown_kind_is_the_one_that_it_names():
+    story = Story(ONE)
+    schema, value = later("RunTwisted", ENVELOPE, run_id="r", seq=1, epoch=1, owner="w1", n=1, cause=COMMAND_4)
+    here = parts()
+    here.decoder.learn(fingerprint(schema), schema)
+    read_record(story.partition, 7, value, here)
+    assert story.partition.positions["command"] == 5 and story.partition.time == 5
+
+
 def test_what_is_no_event_is_passed_over():
-    state = Story(ONE).partition
-    read_record(state, 7, encode(WorkerBeat("w", "s", 1, 1, 0, "0")), parts())
+    state, here = Story(ONE).partition, parts()
+    schema, value = later("Weather", ["time"])
+    here.decoder.learn(fingerprint(schema), schema)
+    torn = encode(claim(2, "w2"))[:-1]
+    for nothing in (value, torn, None, b"", b"garbage", encode(WorkerBeat("w", "s", 1, 1, 0, "0"))):
+        read_record(state, 7, nothing, here)
+    assert state.claim.owner == "w1"
     read_record(state, 8, encode(claim(2, "w2")), parts())
     assert state.claim.owner == "w2"
