@@ -56,7 +56,7 @@ async def connected(settings: Settings) -> AsyncIterator["Client"]:
     from streams.client import Client
 
     try:
-        async with Client(settings.broker, settings.topic_prefix, settings.kafka_auth(), sent_by=_who()) as client:
+        async with Client(settings.broker, settings.topic_prefix, settings.kafka_auth(), sent_by=who()) as client:
             yield client
     except KafkaError as error:
         remedy = "`millrace doctor` looks at the broker"
@@ -65,7 +65,7 @@ async def connected(settings: Settings) -> AsyncIterator["Client"]:
         ) from error
 
 
-def _who() -> str:
+def who() -> str:
     """Who asks, for the record of each command."""
     return f"{user()}@{socket.gethostname()}"
 

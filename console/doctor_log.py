@@ -117,12 +117,13 @@ async def dead_letters(settings: Settings) -> list[Finding]:
         f"{letter['topic']}/{letter['partition']}@{letter['offset']} {letter['reason']}: {letter['message']}"
         for letter in letters
     )
-    remedy = "correct whoever sends them; the original bytes stand in workflow.deadletters for 30 days"
+    remedy = "correct whoever sends them; `millrace deadletters` shows them whole, and sends them again"
     return [Finding("Log", "dead letters", "warn", f"{count:,}, the last: {told}", remedy, facts)]
 
 
 async def _read(consumer: Any, place: Any, start: int, end: int) -> list[dict[str, Any]]:
     from schemas.codec import Undecodable, decode
+    from schemas.partition import DeadLetter
 
     letters: list[dict[str, Any]] = []
     consumer.seek(place, start)
@@ -135,6 +136,8 @@ async def _read(consumer: Any, place: Any, start: int, end: int) -> list[dict[st
                     {"topic": "?", "partition": -1, "offset": -1, "reason": "unreadable", "message": str(error)}
                 )
                 continue
+            if not isinstance(letter, DeadLetter):
+                continue  # a note that one was replayed
             letters.append(
                 {
                     "topic": letter.topic,

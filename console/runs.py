@@ -14,6 +14,7 @@ def runs(
         str | None,
         typer.Option(help="running, succeeded, failed, cancelled, refused, accepted or quarantined."),
     ] = None,
+    quarantined: Annotated[bool, typer.Option("--quarantined", help="Only runs that were set aside.")] = False,
     limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -24,12 +25,15 @@ def runs(
     Examples:
       millrace runs
       millrace runs --workflow hello --status failed --limit 5
+      millrace runs --quarantined
     """
     from console.render import print_json, print_table
     from console.settings import load
     from console.snapshot import asking
 
     settings = load()
+    if quarantined:
+        status = "quarantined"
     with asking():
         from projections.runs import list_runs
 

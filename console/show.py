@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from console.story import RunStory
-    from projections.lines import RunView
+    from projections.lines import Quarantined, RunView
 
 _JSON_TEXTS = ("inputs", "outputs", "labels", "output")
 
@@ -66,8 +66,20 @@ def story(view: "RunView", run_id: str) -> "RunStory":
         said = f"{what} was refused ({refusal.reason}): {refusal.message}"
         told.notes.append(said if when is None else f"{instant(when)}  {said}")
     if view.quarantine is not None:
-        told.notes.append(f"set aside: {view.quarantine.reason}, {view.quarantine.held} messages held")
+        told.notes += _set_aside(view.quarantine, run_id)
     return told
+
+
+def _set_aside(known: "Quarantined", run_id: str) -> list[str]:
+    """Why, since when, and what to do about it; the traceback is what somebody needs who is to mend it."""
+    from console.render_values import instant, microseconds
+
+    since, released = microseconds(known.quarantined_at), microseconds(known.released_at)
+    when = "" if since is None else f"{instant(since)}  "
+    if not known.still_set_aside:
+        return [f"{when}set aside: {known.reason}", f"{instant(released)}  released" if released else "released"]
+    remedy = f"once a version runs that does not raise: millrace release {run_id}"
+    return [f"{when}set aside: {known.reason}; {known.held} messages held", known.traceback or "", remedy]
 
 
 def _step(line: Any, run_ended: int | None) -> Any:

@@ -125,3 +125,16 @@ class DeadLetter:
     value: bytes | None = None
     headers: Json = b"{}"
     original_headers: list[Header] = field(default_factory=list)
+    whole: bool = True
+
+
+@record
+class LetterReplayed:
+    """A dead letter was sent again to where it came from: the letter at `letter` stands at `record_offset` now."""
+
+    letter: int
+    topic: str
+    partition: int
+    record_offset: int
+    time: Micros = 0
+    by: str = ""

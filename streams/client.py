@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.codec import Decoder, encode
 from schemas.commands import COMMANDS as COMMAND_RECORDS
-from schemas.commands import AnswerApproval, CancelRun, Command, SignalRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
 from schemas.definitions import AliasMoved, WorkflowPublished
 from schemas.message import Event
 from schemas.partition import CommandRefused
@@ -193,6 +193,10 @@ class Client:
         return await self._ask(
             AnswerApproval(command_id, run_id, self._sent_by, path=path, approved=approved, by=by, **said)
         )
+
+    async def release(self, run_id: str, *, command_id: str = "") -> str:
+        """Ask for a quarantined run to go on, with all that was held for it; the command's id."""
+        return await self._ask(ReleaseRun(command_id or new_command_id(), run_id, self._sent_by))
 
     async def _ask(self, command: Command) -> str:
         await self.send(command)

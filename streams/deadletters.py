@@ -55,4 +55,4 @@ def _fitting(letter: DeadLetter) -> DeadLetter:
         return letter
     kept = f"only the first {SAMPLE} bytes of {size} are kept here; the whole stands in the topic"
     key, value = (None if part is None else part[:SAMPLE] for part in (letter.key, letter.value))
-    return replace(letter, key=key, value=value, original_headers=[], message=f"{letter.message} ({kept})")
+    return replace(letter, key=key, value=value, original_headers=[], whole=False, message=f"{letter.message} ({kept})")

@@ -23,13 +23,15 @@ from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, Messag
 __all__ = ["Refusal", "Unreadable", "command", "outcome"]
 
 STRUCTURED = "application/cloudevents+json"
+#: The header of a dead letter that is sent again: its offset.
+REPLAYED = "millrace-deadletter"
 #: The reason for a record whose writer's schema nobody has published yet: who can wait for it, asks again.
 UNKNOWN_SCHEMA = "unknown_schema"
 
 
 def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Message:
     """The command in a message of partition `message.partition`. Raises Unreadable."""
-    origin = f"{message.topic}/{message.partition}/{message.offset}"
+    origin = _origin(message)
     try:
         read = _read_command(message, decoder)
         return _placed(read, message, cause, partitions, origin)
@@ -38,6 +40,14 @@ def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Me
         named = Cause(cause.kind, cause.log, cause.offset, its_own or origin)
         run_id = refusal.run_id if RUN_ID.fullmatch(refusal.run_id) else ""
         return CommandUnwanted(refusal.command, named.id, run_id, refusal.reason, refusal.message, named)
+
+
+def _origin(message: Any) -> str:
+    """What names a command that has no id: its place, or the dead letter that it was, however often it is replayed."""
+    letter = next((value for name, value in message.headers or () if name == REPLAYED), None)
+    if letter is not None and letter.isdigit() and len(letter) < 20:
+        return f"deadletter/{int(letter)}"
+    return f"{message.topic}/{message.partition}/{message.offset}"
 
 
 def _placed(read: Command, message: Any, cause: Cause, partitions: int, origin: str) -> Message:

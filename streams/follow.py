@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
+from schemas.commands import ReleaseRun
 from schemas.events import RunAccepted, RunCancelled, RunFailed, RunRefused, RunStarted, RunSucceeded
 from schemas.message import Event
-from schemas.partition import CommandRefused
+from schemas.partition import CommandRefused, Held
 from streams.history import Piece
 
 #: With one of these a run ends.
@@ -80,5 +81,7 @@ async def answer(pieces: AsyncGenerator[Piece], command_id: str) -> Event:
 
 
 def _answers(event: Event, command_id: str) -> bool:
+    if isinstance(event, Held) and event.message_kind == ReleaseRun.__name__:
+        return False  # it is noted; the run is read again before the answer
     refused = isinstance(event, CommandRefused) and event.command_id == command_id
     return refused or (event.cause.kind == "command" and event.cause.id == command_id)
