@@ -52,7 +52,7 @@ class _Coder:
         spelled = avro_schema(cls)
         self.cls = cls
         self.header = MARKER + fingerprint(spelled)
-        self.schema = parse_schema(_plain(spelled), named_schemas={})
+        self.schema = parse_schema(without_logical_types(spelled), named_schemas={})
         hints = get_type_hints(cls)
         self.nested = [(f.name, *found) for f in fields(cls) if (found := _nested(hints[f.name]))]
         self.take_apart = self._compile([f.name for f in fields(cls)])
@@ -83,15 +83,15 @@ def _nested(hint: Any) -> tuple[type[Any], bool] | None:
     return (found[0], getattr(hint, "__origin__", None) is list) if found else None  # type: ignore[return-value]
 
 
-def _plain(schema: Any) -> Any:
+def without_logical_types(schema: Any) -> Any:
     """The schema without logical types: times stay the integers that they are (fastavro would make datetimes)."""
     if isinstance(schema, list):
-        return [_plain(s) for s in schema]
+        return [without_logical_types(s) for s in schema]
     if not isinstance(schema, dict):
         return schema
     if "logicalType" in schema:
         return schema["type"]
-    return {k: _plain(v) if k in ("type", "fields", "items", "values") else v for k, v in schema.items()}
+    return {k: without_logical_types(v) if k in ("type", "fields", "items", "values") else v for k, v in schema.items()}
 
 
 _CODERS: dict[type[Any], _Coder] = {}
@@ -129,7 +129,7 @@ class Decoder:
     def learn(self, fingerprint: bytes, schema: Mapping[str, Any]) -> None:
         """Know a writer's schema, published under its fingerprint. Raises SchemaRefused."""
         try:
-            parsed: Any = parse_schema(_plain(dict(schema)), named_schemas={})
+            parsed: Any = parse_schema(without_logical_types(dict(schema)), named_schemas={})
         except Exception as error:
             raise SchemaRefused(f"it is no Avro schema: {type(error).__name__}: {error}") from error
         admit(parsed)

@@ -71,6 +71,22 @@ class Finished:
 
 
 @record
+class Ended:
+    """So many runs, one after the other, that ended within a second; `time` is when the last of them did."""
+
+    count: int
+    time: Micros
+
+
+@record
+class SetAside:
+    """A quarantined run; its release reads it again from `first_offset` on."""
+
+    run_id: str
+    first_offset: int
+
+
+@record
 class Origin:
     """Where a forwarded command was found."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import field
 
-from schemas.message import Event, Finished, Positions
+from schemas.message import Ended, Event, Finished, Positions, SetAside
 from schemas.record import Json, Micros, record
 
 
@@ -16,9 +16,11 @@ class PartitionClaimed(Event):
 
 @record
 class PartitionMarked(Event):
-    """Where recovery may begin. The writer's state as of `low` is epoch_at_low, owner_at_low, n_at_low.
+    """Where recovery may begin: at `low`, before which the claim was epoch_at_low, owner_at_low, n_at_low.
 
     What left because of events before outbox_epoch/outbox_low has arrived; an epoch of 0 is that of the mark.
+    `at` is the offset that the mark itself was to have: where it stands elsewhere, nothing begins at it. `ended_ids`
+    are 8-byte hashes of the ids of the runs that ended within the dedupe window, oldest first; `ended` tells when.
     """
 
     log: int
@@ -30,6 +32,10 @@ class PartitionMarked(Event):
     outbox_low: int = 0
     finished: list[Finished] = field(default_factory=list)
     outbox_epoch: int = 0
+    at: int = -1
+    ended_ids: bytes = b""
+    ended: list[Ended] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
 
 
 @record

@@ -2,19 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from schemas.topics import EVENTS
 from streams.pacing import paced
 from streams.settings import WorkerSettings
 
-OnRecord = Callable[[int, bytes, bytes], None]
 
-#: Seconds that reading may hold the event loop at a time.
-SLICE = 0.002
+class Logged(Protocol):
+    """A record as it stands in the log."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+#: Takes a few records at a time, and the offset where the log ends.
+OnRecords = Callable[[Sequence[Logged], int], None]
+
+#: Seconds that reading may hold the event loop at a time, and records between two looks at the clock.
+SLICE, PIECE = 0.002, 50
+
+
+class LogCut(Exception):
+    """Records that should stand in the log are not there any more (PROTOCOL.md, 23)."""
 
 
 class LogReader:
@@ -42,8 +57,8 @@ class LogReader:
         """Disconnect."""
         await self._consumer.stop()
 
-    async def read(self, partition: int, on_record: OnRecord) -> int:
-        """Hand over (offset, key, value) of each record from the first on; returns the offset after the last.
+    async def read(self, partition: int, on_records: OnRecords, start: int = 0) -> int:
+        """Hand over each record from `start` on; returns the offset after the last. Raises LogCut, KafkaError.
 
         A batch is read whole: the embedded broker tells the end as one after the first record of its last batch.
         """
@@ -51,19 +66,38 @@ class LogReader:
         async with self._turn:
             self._consumer.assign([tp])
             first = (await self._consumer.beginning_offsets([tp]))[tp]
+            if first > start:
+                raise LogCut(f"the log begins at offset {first}; what stood from {start} on is gone")
             end = int((await self._consumer.end_offsets([tp]))[tp])
-            self._consumer.seek(tp, first)
-            until = time.monotonic() + SLICE
-            while first < end and await self._consumer.position(tp) < end:
-                for message in await self._next(tp):
-                    on_record(message.offset, message.key, message.value)
-                    if time.monotonic() > until:
-                        await asyncio.sleep(0)
-                        until = time.monotonic() + SLICE
+            self._consumer.seek(tp, start)
+            while start < end and await self._consumer.position(tp) < end:
+                await self._hand_over(await self._next(tp), on_records, end)
             return max(end, int(await self._consumer.position(tp)))
+
+    async def _hand_over(self, messages: list[Any], on_records: OnRecords, end: int) -> None:
+        until = time.monotonic() + SLICE
+        for at in range(0, len(messages), PIECE):
+            on_records(messages[at : at + PIECE], end)
+            if time.monotonic() > until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + SLICE
 
     async def _next(self, tp: TopicPartition) -> list[Any]:
         return list((await self._consumer.getmany(tp, timeout_ms=500)).get(tp, []))
+
+    async def record_at(self, partition: int, offset: int) -> bytes | None:
+        """The value of one record; None where the log ends before it. Raises KafkaError."""
+        tp = TopicPartition(self._topic, partition)
+        async with self._turn:
+            self._consumer.assign([tp])
+            self._consumer.seek(tp, offset)
+            try:
+                while not (found := await self._next(tp)):
+                    if (await self._consumer.end_offsets([tp]))[tp] <= offset:
+                        return None
+            except OffsetOutOfRangeError:
+                return None
+            return found[0].value if found[0].offset == offset else b""
 
     async def end(self, topic: str, partition: int) -> int:
         """The offset that the next record will have (on the embedded broker: at least one of its last batch)."""

@@ -9,7 +9,7 @@ import structlog
 from schemas.codec import encode
 from schemas.message import Event
 from workflow.departures import Departure, wanted
-from workflow.messages import OutboxSent
+from workflow.messages import MarkDue
 
 if TYPE_CHECKING:
     from streams.owner import Owner
@@ -63,8 +63,9 @@ class Outbox:
 
     def mark(self) -> None:
         """Record what has arrived, so that no recovery sends it again."""
+        self._arrived &= self._owner.state.outbox.keys()  # what another mark has told already
         if self._arrived:
-            self._owner.handle(OutboxSent(*self.low()))
+            self._owner.handle(MarkDue(*self.low()))
             self._arrived &= self._owner.state.outbox.keys()
 
     def _send(self, sent: Sent) -> None:

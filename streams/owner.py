@@ -13,13 +13,14 @@ from schemas.topics import COMMANDS, EVENTS, OUTCOMES
 from streams import clock
 from streams.appender import Appender, Entry
 from streams.intake import Intake
+from streams.marks import Marking
 from streams.outbox import Outbox
 from streams.parts import Parts
-from streams.recovery import Unreadable, take_over
+from streams.recovery import Progress, Unreadable, read_again, take_over
 from streams.timers import Timer
 from streams.unsettled import settle
 from workflow.decide import decide
-from workflow.messages import AttemptLost, DefinitionsRead, Message, Resume
+from workflow.messages import AttemptLost, DefinitionsRead, Message, Reread, Resume
 from workflow.partition import Partition
 from workflow.run import Run
 
@@ -43,7 +44,8 @@ class Owner:
             "command": Intake(self, "command", parts.settings.topic(COMMANDS.name)),
             "outcome": Intake(self, "outcome", parts.settings.topic(OUTCOMES.name)),
         }
-        self.outbox = Outbox(self)
+        self.outbox, self.marking = Outbox(self), Marking(self)
+        self.progress = Progress()
         self.foreign: dict[str, list[tuple[str, str, int]]] = {}
         """Attempts that other workers had when this owner took over, by worker."""
         self._task: asyncio.Task[None] | None = None
@@ -57,7 +59,7 @@ class Owner:
     async def _take_over(self) -> None:
         """Read, then claim at the end that was read; the ack of the claim makes this owner live."""
         try:
-            self.state, end = await take_over(self.number, self.parts)
+            self.state, end = await take_over(self.number, self.parts, self.progress)
         except Exception as error:
             return self._surprise(error)
         topic = self.parts.settings.topic(EVENTS.name)
@@ -93,6 +95,7 @@ class Owner:
         if self.parts.archive is not None:
             self.parts.archive.append(self.number, base, [(entry.key, entry.value) for entry in entries])
         self._pause = PAUSE
+        self.marking.acked(len(entries))
         for entry in entries:
             self.outbox.acked(entry.event)
             if (act := _ACTS.get(entry.event.__class__)) is not None:
@@ -120,13 +123,14 @@ class Owner:
         """Let go of everything but the duty to answer for what was sent (PROTOCOL.md, 6)."""
         self.close_intakes()
         self.outbox.close()
+        self.marking.close()
         self.parts.timers.forget(self.number)
         self.foreign.clear()
         if self.appender is not None:
-            left = self.appender.close()
+            left, known_end = self.appender.close(), self.appender.expected
             self.appender = None
             if left:
-                self.parts.spawn(settle(self.number, left, self.parts))
+                self.parts.spawn(settle(self.number, left, known_end, self.parts))
 
     def close(self) -> None:
         """Another worker owns the partition now, or this one ends."""
@@ -185,6 +189,10 @@ class Owner:
                 await asyncio.sleep(0.02)
 
     async def _resume(self) -> None:
+        for run_id, known in list(self.state.quarantined.items()):
+            self.handle(Resume(run_id))  # one that was set aside while reading gets its record
+            if known.asked():
+                self._read_again(run_id)
         for run_id in list(self.state.runs):
             self.handle(Resume(run_id))
             if (run := self.state.runs.get(run_id)) is not None:
@@ -227,6 +235,20 @@ class Owner:
     def _quarantined(self, event: p.RunQuarantined) -> None:
         self._log.error("run quarantined", run_id=event.run_id, reason=event.reason, traceback=event.traceback)
 
+    def _read_again(self, run_id: str) -> None:
+        """A quarantined run is to be released: read it from its first record on."""
+
+        async def read() -> None:
+            if (known := self.state.quarantined.get(run_id)) is not None:
+                first = known.place.first
+                self.handle(Reread(run_id, await read_again(self.number, run_id, first, self.parts)))
+
+        self.parts.spawn(read())
+
+    def _held(self, event: p.Held) -> None:
+        if event.message_kind == "ReleaseRun":
+            self._read_again(event.run_id)
+
     def _run_released(self, event: p.RunReleased) -> None:
         if (run := self.state.runs.get(event.run_id)) is not None:
             self._take_up(run)
@@ -234,7 +256,9 @@ class Owner:
 
 _ACTS: dict[type[Event], Callable[[Owner, Any], None]] = {
     p.PartitionClaimed: Owner._live,
+    p.PartitionMarked: lambda owner, event: owner.marking.marked(event.at),
     p.RunQuarantined: Owner._quarantined,
+    p.Held: Owner._held,
     p.RunReleased: Owner._run_released,
     e.RunAccepted: lambda owner, event: owner._read_definitions(event.run_id),
     e.RunStarted: lambda owner, event: owner._arm(event.run_id, "", event.deadline),

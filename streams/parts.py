@@ -13,6 +13,7 @@ from streams.archive import EventArchive
 from streams.beats import Beats
 from streams.definitions import Definitions
 from streams.log import LogReader
+from streams.marks import Marks
 from streams.pool import Pool
 from streams.producer import Producer
 from streams.settings import WorkerSettings
@@ -43,6 +44,7 @@ class Parts:
     settings: WorkerSettings
     producer: Producer
     log: LogReader
+    marks: Marks
     definitions: Definitions
     decoder: Decoder
     beats: Beats

@@ -1,41 +1,158 @@
-"""Recovery is reading: the fold of a partition's log, and nothing else (DESIGN, 4)."""
+"""Recovery is reading: the fold of a partition's log from its latest mark's low watermark on (PROTOCOL.md, 18)."""
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
-from schemas.codec import UnknownSchema
+from schemas.codec import Undecodable, UnknownSchema
 from schemas.envelope import UnknownEvent, event_in
-from workflow.partition import Partition
+from schemas.partition import PartitionMarked
+from streams.log import LogCut, Logged
+from workflow.partition import Partition, Quarantine
+from workflow.validity import Claim
 
 if TYPE_CHECKING:
     from streams.parts import Parts
 
 logger = structlog.get_logger("millrace.recovery")
 
+#: Seconds between two words about a reading that takes long.
+TELL_EVERY = 3.0
+#: Reading a run again takes no other run for damaged that began before it.
+_WHOLE_LOG = 1 << 62
+
 
 class Unreadable(Exception):
-    """A record of the log whose run cannot even be told: the owner stops with the reason (PROTOCOL.md, 20)."""
+    """The owner of this log stops with the reason: somebody must look (PROTOCOL.md, 20 and 23)."""
 
 
-async def take_over(number: int, parts: "Parts") -> tuple[Partition, int]:
+@dataclass(slots=True)
+class Progress:
+    """How far the reading of a partition has come: offsets, and when it began."""
+
+    start: int = 0
+    reached: int = 0
+    end: int = 0
+    _began: float = field(default_factory=time.monotonic)
+    _told: float = field(default_factory=time.monotonic)
+
+    def begin(self, start: int) -> None:
+        """Read from here on."""
+        self.start = self.reached = self.end = start
+        self._began = self._told = time.monotonic()
+
+    def move(self, partition: int, reached: int, end: int) -> None:
+        """So far; said in the log every few seconds."""
+        self.reached, self.end = reached, end
+        now = time.monotonic()
+        if now - self._told >= TELL_EVERY:
+            self._told = now
+            read, left = reached - self.start, end - reached
+            rate = read / (now - self._began)
+            told = {"read": read, "of": end - self.start, "per_second": round(rate), "seconds_left": round(left / rate)}
+            logger.info("reading", partition=partition, **told)
+
+    def tell(self, partition: int, open_runs: int) -> None:
+        """It is done."""
+        if read := self.reached - self.start:
+            took = round(time.monotonic() - self._began, 3)
+            logger.info("read", partition=partition, records=read, seconds=took, open_runs=open_runs, end=self.reached)
+
+
+async def take_over(number: int, parts: "Parts", progress: Progress) -> tuple[Partition, int]:
     """The partition's state at the end of its log, and that end. Raises Unreadable, KafkaError."""
     await parts.definitions.read_to_end()
-    state = Partition(number, parts.definitions)
-    archive = parts.archive
-    records = 0
+    reading = Reading(number, parts, progress)
+    mark = await _latest_mark(number, parts)
+    state = await reading.fold(mark, 0 if mark is None else mark.low)
+    if state.unread:
+        first = min(state.unread.values())
+        logger.info("reading further back", partition=number, snapshots_of_another_version=len(state.unread))
+        state = await reading.fold(mark, first, await _claim_at(number, first, parts))
+    progress.tell(number, len(state.runs))
+    for warning in state.warnings:
+        logger.error("look at this", partition=number, what=warning)
+    state.warnings.clear()
+    return state, state.end
 
-    def fold(offset: int, key: bytes, value: bytes) -> None:
-        nonlocal records
-        records += 1
-        if archive is not None:
-            archive.append(number, offset, [(key, value)])
-        read_record(state, offset, value, parts)
 
-    end = await parts.log.read(number, fold)
-    if records:
-        logger.info("read", partition=number, records=records, open_runs=len(state.runs), end=end)
-    return state, end
+async def read_again(number: int, run_id: str, first: int, parts: "Parts") -> Quarantine:
+    """A quarantined run as this version folds it, from its first record on, with what is held for it."""
+    reading = Reading(number, parts, Progress())
+    state = await reading.fold(None, first, await _claim_at(number, first, parts) if first else None, _WHOLE_LOG)
+    missing = f"no quarantine of run {run_id} stands in the log from offset {first} on"
+    return state.quarantined.get(run_id) or Quarantine(None, missing, "")
+
+
+async def _latest_mark(number: int, parts: "Parts") -> PartitionMarked | None:
+    """The mark that the recovery group names; None if it names none.
+
+    A mark names the offset at which its writer expected it. Standing there, its writer knew the log to its end, and
+    its claim stood in it: so the mark is valid without anything before it being read.
+    """
+    offset = await parts.marks.latest(number)
+    if offset is None:
+        return None
+    value = await parts.log.record_at(number, offset)
+    remedy = "restore the log; or, to go on without what is lost, delete the offsets of the recovery group"
+    if value is None:
+        raise Unreadable(f"the log is shorter than its latest mark at offset {offset}; {remedy}")
+    try:
+        mark = parts.decoder.decode(value)
+    except Undecodable as error:
+        raise Unreadable(f"no mark can be read at offset {offset}: {error}; {remedy}") from error
+    if not isinstance(mark, PartitionMarked) or mark.at != offset:
+        raise Unreadable(f"at offset {offset} of this log there is no mark of it: it is another log; {remedy}")
+    return mark
+
+
+async def _claim_at(number: int, offset: int, parts: "Parts") -> Claim:
+    """The claim before a record that is known to be valid."""
+    event = parts.decoder.decode(await parts.log.record_at(number, offset) or b"")
+    return Claim(event.epoch, event.owner, event.n - 1)
+
+
+@dataclass(slots=True)
+class Reading:
+    """Folds the log of one partition into a new state."""
+
+    number: int
+    parts: "Parts"
+    progress: Progress
+
+    async def fold(
+        self, mark: PartitionMarked | None, start: int, claim: Claim | None = None, seen_from: int = 0
+    ) -> Partition:
+        """The state at the end of the log: of a mark and of everything from `start` on."""
+        parts, state = self.parts, Partition(self.number, self.parts.definitions)
+        state.seen_from = seen_from
+        if mark is not None:
+            state.begin_at(mark)
+        if claim is not None:
+            state.claim = claim
+        state.end = start
+        if parts.archive is not None:
+            settings = parts.settings
+            await parts.archive.catch_up(
+                settings.bootstrap, self.number, start, prefix=settings.prefix, auth=settings.auth
+            )
+        self.progress.begin(start)
+        try:
+            state.end = await parts.log.read(self.number, lambda records, end: self._take(state, records, end), start)
+        except LogCut as error:
+            raise Unreadable(f"{error}; restore it from an archive") from error
+        return state
+
+    def _take(self, state: Partition, records: Sequence[Logged], end: int) -> None:
+        archive = self.parts.archive
+        for record in records:
+            if archive is not None:
+                archive.append(self.number, record.offset, [(record.key or b"", record.value or b"")])
+            read_record(state, record.offset, record.value, self.parts)
+        self.progress.move(self.number, state.end, end)
 
 
 def read_record(state: Partition, offset: int, value: bytes | None, parts: "Parts") -> None:
@@ -44,5 +161,7 @@ def read_record(state: Partition, offset: int, value: bytes | None, parts: "Part
         event = event_in(value, parts.decoder)
     except UnknownSchema as error:
         raise Unreadable(f"offset {offset}: {error}; upgrade this worker, or mend workflow.schemas") from error
-    if event is not None and state.read(event) and isinstance(event, UnknownEvent) and not event.run_id:
+    if event is None:
+        state.end = offset + 1
+    elif state.read(event, offset) and isinstance(event, UnknownEvent) and not event.run_id:
         raise Unreadable(f"offset {offset}: a {event.kind}, which is about no run; upgrade this worker")

@@ -1,15 +1,18 @@
 """Batches of unknown fate: settled by reading the log once a newer claim stands in it (PROTOCOL.md, 6)."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
 from schemas import events as e
 from schemas.envelope import event_in
+from schemas.message import Event
 from schemas.outcomes import StepReported
-from schemas.partition import Held
+from schemas.partition import Held, PartitionClaimed
 from streams.appender import Entry
+from streams.log import Logged
 from workflow.messages import OutcomeTaken
 from workflow.validity import Claim
 
@@ -19,13 +22,15 @@ if TYPE_CHECKING:
 logger = structlog.get_logger("millrace.owner")
 
 
-async def settle(number: int, entries: list[Entry], parts: "Parts") -> None:
-    """Report schedules that stand but were not begun as released, and outcomes that did not make it."""
+async def settle(number: int, entries: list[Entry], start: int, parts: "Parts") -> None:
+    """Report schedules that stand but were not begun as released, and outcomes that did not make it.
+
+    `start` is the end of the log as it was known when the first of them was sent: none can stand before it.
+    """
     epoch = max(entry.event.epoch for entry in entries)
-    sent = {(entry.event.epoch, entry.event.n) for entry in entries}
     while True:
         try:
-            standing, claim = await _standing(number, sent, parts)
+            standing, claim = await _standing(number, entries, start, parts)
             if claim.epoch > epoch:
                 break
         except Exception as error:
@@ -36,17 +41,27 @@ async def settle(number: int, entries: list[Entry], parts: "Parts") -> None:
     logger.info("settled", partition=number, records=len(entries), standing=len(standing))
 
 
-async def _standing(number: int, sent: set[tuple[int, int]], parts: "Parts") -> tuple[set[tuple[int, int]], Claim]:
+async def _standing(
+    number: int, entries: list[Entry], start: int, parts: "Parts"
+) -> tuple[set[tuple[int, int]], Claim]:
     """Which of the sent records are valid in the log, and the claim at its end."""
-    claim, standing = Claim(), set()
+    sent, claim, standing = {(entry.event.epoch, entry.event.n) for entry in entries}, _before(entries[0].event), set()
 
-    def read(_offset: int, _key: bytes, value: bytes) -> None:
-        event = event_in(value, parts.decoder)
-        if event is not None and claim.admits(event) and event.owner == parts.id:
-            standing.add((event.epoch, event.n))
+    def read(records: Sequence[Logged], _end: int) -> None:
+        for record in records:
+            event = event_in(record.value, parts.decoder)
+            if event is not None and claim.admits(event) and event.owner == parts.id:
+                standing.add((event.epoch, event.n))
 
-    await parts.log.read(number, read)
+    await parts.log.read(number, read, start)
     return standing & sent, claim
+
+
+def _before(first: Event) -> Claim:
+    """The claim before the first of them; before a claim, whose it was doesn't matter: nothing of it is asked for."""
+    if isinstance(first, PartitionClaimed):
+        return Claim(first.epoch - 1)
+    return Claim(first.epoch, first.owner, first.n - 1)
 
 
 def _reports(entries: list[Entry], standing: set[tuple[int, int]]) -> list[StepReported]:

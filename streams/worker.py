@@ -21,6 +21,7 @@ from streams.broker_features import idempotence_available
 from streams.definitions import Definitions
 from streams.intake import Incoming
 from streams.log import LogReader
+from streams.marks import Marks
 from streams.owner import Owner
 from streams.parts import Parts
 from streams.pool import Pool
@@ -75,14 +76,14 @@ async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "
     worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name)
     membership = Membership.on(settings, seat.name, idempotent)
     worker.app = build_app(settings, membership, worker.hand_over, worker.assigned, worker.revoked)
-    executor, log = Executor(settings.steps), LogReader(settings)
+    executor, log, marks = Executor(settings.steps), LogReader(settings), Marks(settings)
     definitions, beats = (
         Definitions(settings, decoder),
         Beats(worker.id, seat.name, producer, settings, decoder=decoder),
     )
-    for closing in (executor.close, log.stop, definitions.stop, beats.stop):
+    for closing in (executor.close, log.stop, marks.stop, definitions.stop, beats.stop):
         stack.push_async_callback(closing)
-    await asyncio.gather(executor.start(), log.start(), definitions.start(), beats.start())
+    await asyncio.gather(executor.start(), log.start(), marks.start(), definitions.start(), beats.start())
     archive = EventArchive(settings.archive) if settings.archive else None
     if archive is not None:
         stack.callback(archive.close)
@@ -91,6 +92,7 @@ async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "
         settings,
         producer,
         log,
+        marks,
         definitions,
         decoder,
         beats,
@@ -127,6 +129,7 @@ class Worker:
         parts.beats.on_superseded = lambda: self._fail(Superseded(f"a newer process sits on the seat {self.seat}"))
         self.app.consumer.positions = self._positions
         parts.spawn(parts.beats.run())
+        parts.spawn(parts.marks.run())
         parts.spawn(self._look_for_lost())
         await self.app.start()
         logger.info("worker started", worker=self.id, seat=self.seat, broker=self.settings.bootstrap)
@@ -158,13 +161,15 @@ class Worker:
         self.revoked()
         await parts.pool.close(self.settings.grace)
         for owner in owners:
-            owner.outbox.mark()
+            owner.marking.mark()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.grace):
                 while any(owner.appender is not None and owner.appender.backlog for owner in owners):
                     await asyncio.sleep(0.01)
         for owner in owners:
             owner.close()
+        with contextlib.suppress(Exception):  # the next recovery begins at the mark before, then
+            await parts.marks.commit()
         parts.timers.close()
         await self.app.stop()
         with contextlib.suppress(Exception):  # the broker may be gone; then ten missing beats say the same

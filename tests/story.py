@@ -11,9 +11,18 @@ from schemas.message import Cause, Event, ModelCall, Positions
 from schemas.outcomes import StepReported
 from workflow.decide import decide
 from workflow.definition import Workflow
-from workflow.messages import AttemptLost, CommandTaken, DefinitionsRead, Message, OutcomeTaken, Resume, TimerDue
+from workflow.messages import (
+    AttemptLost,
+    CommandTaken,
+    DefinitionsRead,
+    Message,
+    OutcomeTaken,
+    Reread,
+    Resume,
+    TimerDue,
+)
 from workflow.parse.load import load
-from workflow.partition import Partition
+from workflow.partition import Partition, Quarantine
 from workflow.run import Run
 
 LOG = 7
@@ -106,13 +115,18 @@ class Story:
     def release(self, run_id: str = "r") -> Self:
         return self.command(ReleaseRun(f"release-{self.offset['command']}", run_id))
 
+    def read_again(self, run_id: str = "r", found: Quarantine | None = None) -> Self:
+        """What was asked to be released is read from the log again."""
+        return self.take(Reread(run_id, found or self.replayed().quarantined[run_id]))
+
     def outcome(self, path: str, status: str, **fields: Any) -> Self:
         """An outcome of the attempt under way, or of the one named by `attempt`."""
-        run = self.partition.runs.get(fields.pop("run_id", "r"))
+        run_id = fields.pop("run_id", "r")
+        run = self.partition.runs.get(run_id)
         state = run.steps.get(path) if run else None
         fields.setdefault("incarnation", run.incarnation if run else 0)
         attempt = fields.pop("attempt", state.attempt if state else 1)
-        report = StepReported(run.id if run else "r", path, attempt, "w1", status, **fields)
+        report = StepReported(run_id, path, attempt, "w1", status, **fields)
         return self.take(OutcomeTaken(report, Cause("step", LOG, -1, f"{path}#{attempt}")))
 
     def succeed(self, path: str, output: Any = None, **fields: Any) -> Self:
@@ -121,8 +135,8 @@ class Story:
     def fail(self, path: str, error_class: str = "fatal", message: str = "broken", **fields: Any) -> Self:
         return self.outcome(path, "failed", error_class=error_class, message=message, **fields)
 
-    def give_back(self, path: str) -> Self:
-        return self.outcome(path, "released", message="too late")
+    def give_back(self, path: str, run_id: str = "r") -> Self:
+        return self.outcome(path, "released", message="too late", run_id=run_id)
 
     def lose(self, path: str, worker: str = "w1", run_id: str = "r") -> Self:
         return self.take(AttemptLost(run_id, path, self.run(run_id).steps[path].attempt, worker))
@@ -171,7 +185,7 @@ def same(one: Partition, other: Partition) -> bool:
     """Whether two folds agree in everything that a decision reads."""
     return (
         one.runs == other.runs
-        and one.finished == other.finished
+        and one.ended.times == other.ended.times
         and one.positions == other.positions
         and (one.claim.epoch, one.claim.owner, one.claim.n) == (other.claim.epoch, other.claim.owner, other.claim.n)
         and one.outbox == other.outbox

@@ -7,13 +7,15 @@ import orjson
 
 from schemas import events as e
 from schemas import partition as p
-from schemas.codec import decode
+from schemas.codec import decode, encode
 from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
 from schemas.message import Cause
 from schemas.topics import MAX_VALUE
 from workflow import approvals, outcomes, signals
 from workflow.definition import Workflow
+from workflow.marks import snapshot
 from workflow.messages import CommandTaken, DefinitionsRead, OutcomeTaken
+from workflow.partition import Quarantine
 from workflow.progress import cancel_live, progress
 from workflow.run import Run
 from workflow.transition import Transition
@@ -38,7 +40,7 @@ def take(t: Transition, message: CommandTaken) -> None:
 
 
 def _not_open(t: Transition) -> tuple[str, str]:
-    known = t.run_id in t.partition.finished
+    known = t.run_id in t.partition.ended
     reason, message = ("run_ended", "ended already") if known else ("unknown_run", "is not known here")
     return reason, f"run {t.run_id} {message}"
 
@@ -46,7 +48,7 @@ def _not_open(t: Transition) -> tuple[str, str]:
 def _start(t: Transition, command: StartRun) -> None:
     if t.run is not None:
         return t.refuse(command, "run_exists", f"run {t.run_id} is under way; choose another run_id")
-    if t.run_id in t.partition.finished:
+    if t.run_id in t.partition.ended:
         return t.refuse(command, "run_exists", f"run {t.run_id} ended minutes ago; choose another run_id")
     if len(command.inputs) > MAX_VALUE:
         message = f"the inputs are {len(command.inputs)} bytes; at most {MAX_VALUE} fit in an event"
@@ -133,15 +135,39 @@ def _cancel(t: Transition, _run: Run, command: CancelRun) -> None:
 
 
 def release(t: Transition, command: Command) -> None:
-    """Take a quarantined run up again, if this process could fold it cleanly, and apply what was held for it."""
+    """Take a quarantined run up again. Where its state is not at hand, the log says that it was asked for, and the
+    run is read again first."""
     known = t.partition.quarantined[t.run_id]
     if known.run is None:
+        t.note(p.Held, message_kind=type(command).__name__, value=encode(command))
+    else:
+        _take_up(t, known)
+
+
+def released(t: Transition, found: Quarantine) -> None:
+    """The run was read again: it goes on if this version could fold it cleanly; else whoever asked is told why not."""
+    known = t.partition.quarantined[t.run_id]
+    asked = known.asked()
+    if found.run is None:
         remedy = "restart the worker with a version that can read it, then release it again"
-        return t.refuse(command, "still_failing", f"{known.reason}; {remedy}")
+        for held in asked:
+            t.cause = held.cause
+            t.refuse(decode(held.value), "still_failing", f"{found.reason}; {remedy}")
+    elif asked:
+        t.cause = asked[0].cause
+        held_since = {(held.epoch, held.n): held for held in [*found.held, *known.held]}
+        known.run, known.place, known.held = found.run, found.place, list(held_since.values())
+        _take_up(t, known)
+
+
+def _take_up(t: Transition, known: Quarantine) -> None:
     t.note(p.RunReleased)
+    snapshot(t)
     for held in known.held:
         body = decode(held.value)
         t.cause = Cause("recovery", t.partition.log, -1, getattr(body, "command_id", ""))
+        if isinstance(body, ReleaseRun):
+            continue
         if isinstance(body, Command):
             take(t, CommandTaken(body, t.cause))
         else:

@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas import partition as p
 from schemas.codec import encode
-from schemas.message import Event, Positions
-from workflow import commands, messages, outcomes
+from schemas.message import Event
+from workflow import commands, marks, messages, outcomes
 from workflow.messages import Message
 from workflow.partition import Partition
 from workflow.progress import progress
@@ -32,14 +32,20 @@ def decide(partition: Partition, message: Message, now: int) -> list[Event]:
     except Exception as error:
         partition.take_back(before)
         return _quarantine(Transition(partition, run_id, now, cause), message, error)
-    return transition.events
+    return transition.events + marks.carry_forward(partition, now, len(transition.events))
 
 
 def _hold(t: Transition, message: Message) -> None:
     """Keep what concerns a quarantined run for its release; timers and lost workers are found again then."""
+    known = t.partition.quarantined[t.run_id]
+    if not known.recorded:
+        reason, trace, first = known.reason, known.traceback[-8_000:], known.place.first
+        t.note(p.RunQuarantined, reason=reason, traceback=trace, first_offset=first)
     match message:
         case messages.CommandTaken(command) if command.__class__.__name__ == "ReleaseRun":
             commands.release(t, command)
+        case messages.Reread(_, found):
+            commands.released(t, found)
         case messages.CommandTaken(body) | messages.OutcomeTaken(body):
             t.note(p.Held, message_kind=body.__class__.__name__, value=encode(body))
         case messages.CommandUnwanted() | messages.CommandAway() | messages.InputUnreadable():
@@ -49,7 +55,6 @@ def _hold(t: Transition, message: Message) -> None:
 def _quarantine(t: Transition, message: Message, error: Exception) -> list[Event]:
     reason, trace = f"deciding raised {type(error).__name__}: {error}", traceback.format_exc()
     t.partition.set_aside(t.run_id, reason, trace)
-    t.note(p.RunQuarantined, reason=reason, traceback=trace[-8_000:])
     _hold(t, message)
     return t.events
 
@@ -79,23 +84,6 @@ def _unreadable(t: Transition, message: messages.InputUnreadable) -> None:
     )
 
 
-def _sent(t: Transition, message: messages.OutboxSent) -> None:
-    """A mark: what left so far has arrived. Recovery still reads from the log's start, hence a low watermark of 0."""
-    partition = t.partition
-    positions = Positions(partition.positions["command"], partition.positions["outcome"])
-    t.note(
-        p.PartitionMarked,
-        log=partition.log,
-        low=0,
-        positions=positions,
-        epoch_at_low=0,
-        owner_at_low="",
-        n_at_low=0,
-        outbox_low=message.n,
-        outbox_epoch=message.epoch,
-    )
-
-
 _DECISIONS: dict[type[Any], Callable[[Transition, Any], None]] = {
     messages.CommandTaken: commands.take,
     messages.CommandUnwanted: _unwanted,
@@ -105,6 +93,7 @@ _DECISIONS: dict[type[Any], Callable[[Transition, Any], None]] = {
     messages.TimerDue: outcomes.timer_due,
     messages.AttemptLost: outcomes.attempt_lost,
     messages.DefinitionsRead: commands.definitions_read,
-    messages.OutboxSent: _sent,
+    messages.MarkDue: marks.mark,
+    messages.Reread: lambda t, _: None,
     messages.Resume: lambda t, _: progress(t),
 }

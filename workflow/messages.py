@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from schemas.commands import Command
 from schemas.message import Cause
 from schemas.outcomes import StepReported
+from workflow.partition import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,25 @@ class DefinitionsRead:
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxSent:
-    """Everything that left the partition because of events before epoch/n has arrived."""
+class MarkDue:
+    """Say where recovery may begin. What left the partition because of events before epoch/n has arrived."""
 
     epoch: int
     n: int
 
     def about(self, log: int) -> tuple[str, Cause]:
         return "", Cause("owner", log)
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """A quarantined run was read again from its first record on, because its release is asked for."""
+
+    run_id: str
+    found: Quarantine
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, Cause("recovery", log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +153,7 @@ Message = (
     | TimerDue
     | AttemptLost
     | DefinitionsRead
-    | OutboxSent
+    | MarkDue
+    | Reread
     | Resume
 )

@@ -1,7 +1,6 @@
 """The state of a partition: the fold of its valid records. Owners, recoveries and projections read it the same way."""
 
 import traceback
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,13 +9,15 @@ from schemas import partition as p
 from schemas.envelope import UnknownEvent
 from schemas.message import Event
 from workflow.departures import Departure, departures
+from workflow.ended import EndedIds
 from workflow.evolve import Workflows, evolve
 from workflow.run import Run
+from workflow.snapshot import STATE_VERSION, freeze, thaw
 from workflow.validity import Claim
+from workflow.watermark import BEGINNING, Place, Watermark
 
-#: How long the id of an ended run is remembered, and how many of them (PROTOCOL.md, 18).
-DEDUPE_WINDOW = 10 * 60 * 1_000_000
-DEDUPE_LIMIT = 100_000
+#: The reason of a run that a mark tells to be set aside.
+ASIDE = "set aside before the low watermark; its record on the log says why"
 
 
 class UnknownKind(Exception):
@@ -25,12 +26,22 @@ class UnknownKind(Exception):
 
 @dataclass(slots=True)
 class Quarantine:
-    """A run set aside; `run` is None where its state was damaged, so that only reading again can mend it."""
+    """A run set aside; `run` is None where its state was damaged or not read, so that only reading again can mend it.
+
+    `place` is where reading the run again begins; `recorded` says whether the log tells of the quarantine.
+    """
 
     run: Run | None
     reason: str
     traceback: str
+    place: Place = BEGINNING
+    recorded: bool = False
     held: list[p.Held] = field(default_factory=list)
+
+    def asked(self, command_id: str | None = None) -> list[p.Held]:
+        """The commands that ask for its release, or the one of that id, and wait until it is read again."""
+        found = [held for held in self.held if held.message_kind == "ReleaseRun"]
+        return [held for held in found if command_id in (None, held.cause.id)]
 
 
 class Partition:
@@ -42,22 +53,46 @@ class Partition:
         self.log = 0
         self.positions = {"command": 0, "outcome": 0}
         self.time = 0
+        self.end = 0
+        """The offset of the record that is being folded, then of the next one. What an owner decides is counted at
+        the offset that it will have: if it gets another one, this state is dropped (PROTOCOL.md, 4)."""
         self.runs: dict[str, Run] = {}
-        self.finished: dict[str, int] = {}
+        self.ended = EndedIds()
         self.quarantined: dict[str, Quarantine] = {}
         self.outbox: dict[tuple[int, int], tuple[Departure, ...]] = {}
         """What left because of the event epoch/n and is not known to have arrived, in the order of the log."""
-        self._leaving: deque[tuple[int, str]] = deque()
+        self.watermark = Watermark()
+        self.seen_from = 0
+        """Records before this offset may belong to runs that began before reading did."""
+        self.unread: dict[str, int] = {}
+        """Open runs whose snapshot this version cannot read, with their first offsets."""
+        self.warnings: list[str] = []
+        """What somebody should look at although it changes nothing: a snapshot that is not what the events fold to."""
 
-    def read(self, event: Event) -> bool:
+    def begin_at(self, mark: p.PartitionMarked) -> None:
+        """What a mark carries: reading goes on at its low watermark."""
+        self.claim = Claim(mark.epoch_at_low, mark.owner_at_low, mark.n_at_low)
+        self.log, self.time, self.end, self.seen_from = mark.log, mark.time, mark.low, mark.at
+        self.positions = {"command": mark.positions.commands, "outcome": mark.positions.outcomes}
+        self.ended.unpack(mark.ended_ids, mark.ended)
+        for aside in mark.set_aside:
+            place = BEGINNING._replace(offset=aside.first_offset, first=aside.first_offset)
+            self.quarantined[aside.run_id] = Quarantine(None, ASIDE, "", place, recorded=True)
+
+    def read(self, event: Event, offset: int | None = None) -> bool:
         """Fold a record if it is valid, and say whether it was; a run that cannot be folded is set aside."""
-        if not self.claim.admits(event):
-            return False
-        try:
-            self.fold(event)
-        except Exception as error:  # whatever a fold raises concerns its run alone
-            self.set_aside(event.run_id, f"folding {type(error).__name__}: {error}", traceback.format_exc())
-        return True
+        if offset is not None:
+            self.end = offset
+        valid = self.claim.admits(event)
+        if valid:
+            try:
+                if event.__class__ is p.RunSnapshotted:
+                    self._compare(event)
+                self.fold(event)
+            except Exception as error:  # whatever a fold raises concerns its run alone
+                self.set_aside(event.run_id, f"folding {type(error).__name__}: {error}", traceback.format_exc())
+        self.end += 1
+        return valid
 
     def fold(self, event: Event) -> None:
         """Fold a valid event. Raises what `evolve` raises."""
@@ -65,7 +100,10 @@ class Partition:
         cause = event.cause
         if cause.offset >= self.positions.get(cause.kind, 1 << 62) and cause.log == self.log:
             self.positions[cause.kind] = cause.offset + 1
+        unseen = self.end < self.seen_from and event.seq != 1 and event.run_id not in self.runs
         if isinstance(event, UnknownEvent):
+            if unseen:
+                return
             raise UnknownKind(f"this version does not know {event.kind}")
         if event.seq == 0:
             if (fold := _FACTS.get(event.__class__)) is not None:
@@ -73,9 +111,10 @@ class Partition:
             return self._depart(event, self.runs.get(event.run_id))
         run = self.runs.get(event.run_id)
         if run is None:
-            if event.run_id in self.quarantined:
+            if unseen or event.run_id in self.quarantined:
                 return
             run = self.runs[event.run_id] = Run(event.run_id)
+            self.watermark.runs[run.id] = Place.of(event, self.end)
         evolve(run, event, self.workflows)
         self._depart(event, run)
         if run.phase == "ended":
@@ -83,37 +122,59 @@ class Partition:
 
     def _depart(self, event: Event, run: Run | None) -> None:
         if leaving := departures(event, run):
-            self.outbox[event.epoch, event.n] = leaving
+            key = (event.epoch, event.n)
+            self.outbox[key] = leaving
+            # what leaves may follow from the run's state, so that its beginning must be read again too
+            self.watermark.fixed[key] = self.watermark.runs.get(event.run_id) or Place.of(event, self.end)
 
     def take_back(self, n: int) -> None:
         """What was numbered beyond n in this claim is not appended, and makes nothing leave."""
+        self.end -= self.claim.n - n
         self.claim.n = n
         while self.outbox and next(reversed(self.outbox)) > (self.claim.epoch, n):
-            self.outbox.popitem()
+            self.watermark.let_go(self.outbox.popitem()[0])
 
     def set_aside(self, run_id: str, reason: str, trace: str) -> None:
-        """Quarantine a run whose state is damaged."""
-        if run_id not in self.quarantined:
-            self.quarantined[run_id] = Quarantine(None, reason, trace)
-        else:
-            self.quarantined[run_id].run = None
+        """Quarantine a run whose state is damaged. Its messages wait for its release, the watermark doesn't."""
+        place = self.watermark.let_go(run_id) or BEGINNING
+        known = self.quarantined.setdefault(run_id, Quarantine(None, reason, trace, place))
+        known.run = None
         self.runs.pop(run_id, None)
-        self.finished.pop(run_id, None)
+        self.ended.discard(run_id)
 
     def forget_before(self, now: int) -> None:
         """Let go of the ids of runs that ended before the dedupe window."""
-        while self._leaving and (self._leaving[0][0] < now - DEDUPE_WINDOW or len(self.finished) > DEDUPE_LIMIT):
-            ended, run_id = self._leaving.popleft()
-            if self.finished.get(run_id) == ended:
-                del self.finished[run_id]
+        self.ended.forget_before(now)
 
     def _finish(self, run_id: str, time: int) -> None:
         del self.runs[run_id]
-        self.finished[run_id] = time
-        self._leaving.append((time, run_id))
+        self.watermark.let_go(run_id)
+        self.ended.add(run_id, time)
+
+    def _compare(self, event: Any) -> None:
+        """Full readers check a snapshot, and change nothing (PROTOCOL.md, 19)."""
+        run = self.runs.get(event.run_id)
+        if run is not None and event.state_version == STATE_VERSION and freeze(run) != event.state:
+            self.warnings.append(f"run {run.id}: the snapshot at offset {self.end} is not what its events fold to")
+
+    def _snapshotted(self, event: p.RunSnapshotted) -> None:
+        """A run that began before reading did is taken from its snapshot; any other stays as it is."""
+        run_id = event.run_id
+        if event.state_version != STATE_VERSION:
+            if run_id not in self.runs and run_id not in self.quarantined:
+                self.unread[run_id] = event.first_offset
+            return
+        if run_id not in self.runs:
+            if run_id in self.quarantined:
+                return
+            self.runs[run_id] = thaw(event.state, self.workflows)
+        self.watermark.carried(run_id, Place.of(event, self.end, event.first_offset))
 
     def _claimed(self, event: p.PartitionClaimed) -> None:
         self.log = event.log
+        self._move_positions(event)
+
+    def _move_positions(self, event: p.PartitionClaimed | p.PartitionMarked) -> None:
         held = event.positions
         self.positions = {
             "command": max(self.positions["command"], held.commands),
@@ -126,31 +187,48 @@ class Partition:
 
     def _marked(self, event: p.PartitionMarked) -> None:
         """Everything that left before the mark's outbox position has arrived."""
+        if event.log == self.log:
+            self._move_positions(event)
         low = (event.outbox_epoch or event.epoch, event.outbox_low)
         for key in [key for key in self.outbox if key < low]:
             del self.outbox[key]
+            self.watermark.let_go(key)
 
     def _quarantined(self, event: p.RunQuarantined) -> None:
-        known = self.quarantined.get(event.run_id)
-        run = self.runs.pop(event.run_id, None)
-        if known is None:
-            self.quarantined[event.run_id] = Quarantine(run, event.reason, event.traceback)
+        run, place = self.runs.pop(event.run_id, None), self.watermark.let_go(event.run_id) or BEGINNING
+        known = self.quarantined.setdefault(event.run_id, Quarantine(run, event.reason, event.traceback, place))
+        known.recorded = True
 
     def _held(self, event: p.Held) -> None:
         if (known := self.quarantined.get(event.run_id)) is not None:
             known.held.append(event)
+            if event.message_kind == "ReleaseRun":
+                self.watermark.fixed[event.epoch, event.n] = Place.of(event, self.end)
+
+    def _refused(self, event: p.CommandRefused) -> None:
+        """A release that was waited for is answered."""
+        if (known := self.quarantined.get(event.run_id)) is not None:
+            for held in known.asked(event.command_id):
+                known.held.remove(held)
+                self.watermark.let_go((held.epoch, held.n))
 
     def _released(self, event: p.RunReleased) -> None:
-        known = self.quarantined.get(event.run_id)
-        if known is not None and known.run is not None:
-            del self.quarantined[event.run_id]
+        known = self.quarantined.pop(event.run_id, None)
+        if known is None:
+            return
+        for held in known.held:
+            self.watermark.let_go((held.epoch, held.n))
+        if known.run is not None:
             self.runs[event.run_id] = known.run
+            self.watermark.fixed[event.run_id] = known.place
 
 
 _FACTS: dict[type[Event], Callable[[Partition, Any], None]] = {
     p.PartitionClaimed: Partition._claimed,
     p.PartitionRestored: Partition._restored,
     p.PartitionMarked: Partition._marked,
+    p.RunSnapshotted: Partition._snapshotted,
+    p.CommandRefused: Partition._refused,
     p.RunQuarantined: Partition._quarantined,
     p.Held: Partition._held,
     p.RunReleased: Partition._released,

@@ -50,6 +50,7 @@ class Transition:
         event = kind(self.run_id, seq, claim.epoch, claim.owner, claim.n + 1, self.now, self.cause, **fields)
         claim.n += 1
         self.partition.fold(event)
+        self.partition.end += 1
         self.events.append(event)
         return event
 

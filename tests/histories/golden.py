@@ -4,12 +4,13 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from schemas.codec import decode, encode
 from tests.story import Shelf, Story, replay, told
+from workflow.ended import id_hash
 from workflow.partition import Partition
 
 FOLDER = Path(__file__).parent
@@ -54,12 +55,12 @@ STORIES: dict[str, tuple[str, Callable[[Story], None]]] = {
 }
 
 
-def summary(partition: Partition) -> dict[str, Any]:
+def summary(partition: Partition, run_ids: Iterable[str]) -> dict[str, Any]:
     """What must never change about the state that a history folds into."""
     return {
         "runs": {run.id: {path: step.phase for path, step in run.steps.items()} for run in partition.runs.values()},
         "ready": {run.id: list(run.ready) for run in partition.runs.values()},
-        "finished": dict(partition.finished),
+        "finished": {run_id: partition.ended.times[id_hash(run_id)] for run_id in run_ids if run_id in partition.ended},
         "positions": dict(partition.positions),
         "claim": [partition.claim.epoch, partition.claim.owner, partition.claim.n],
         "quarantined": sorted(partition.quarantined),
@@ -74,6 +75,11 @@ def read(file: Path) -> tuple[dict[str, Any], Partition]:
     return golden, replay(events, Shelf(golden["definition"]))
 
 
+def run_ids(golden: dict[str, Any]) -> list[str]:
+    """The runs of a golden file."""
+    return list(dict.fromkeys(decode(bytes.fromhex(record["bytes"])).run_id for record in golden["events"]))
+
+
 def main() -> None:
     for name, (source, tell) in STORIES.items():
         file = FOLDER / f"{name}.json"
@@ -82,7 +88,8 @@ def main() -> None:
         story = Story(source)
         tell(story)
         events = [{"told": told(event), "bytes": encode(event).hex()} for event in story.history]
-        golden = {"definition": source, "events": events, "state": summary(story.partition)}
+        golden = {"definition": source, "events": events, "state": {}}
+        golden["state"] = summary(story.partition, run_ids(golden))
         file.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.record import RECORDS, avro_schema
-from tests.histories.golden import FOLDER, STORIES, read, summary
+from tests.histories.golden import FOLDER, STORIES, read, run_ids, summary
 
 RELEASED = Path(__file__).parent.parent / "histories" / "released_schemas.json"
 
@@ -19,7 +19,7 @@ def test_every_story_has_its_file():
 @pytest.mark.parametrize("name", STORIES)
 def test_a_golden_history_folds_as_it_did(name):
     golden, partition = read(FOLDER / f"{name}.json")
-    assert summary(partition) == golden["state"]
+    assert summary(partition, run_ids(golden)) == golden["state"]
 
 
 def only_added_to(before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ from schemas import partition as p
 from schemas.message import Cause, Positions
 from tests.story import LOG, Story, claim, replay, same, told
 from workflow import decide
-from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, InputUnreadable, OutboxSent
-from workflow.partition import DEDUPE_LIMIT, Partition
+from workflow.ended import DEDUPE_LIMIT, EndedIds
+from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, InputUnreadable, MarkDue
+from workflow.partition import Partition, Quarantine
 from workflow.validity import Claim
 
 ONE = "name: one\nsteps: [{id: a, tool: t.one}]"
@@ -67,7 +68,7 @@ def test_what_the_doors_turn_away_is_recorded_and_moves_the_position():
 def test_a_mark_lets_go_of_what_arrived():
     story = Story(ONE)
     story.take(CommandAway("c2", "elsewhere", 3, b"bytes", story.cause("command", "c2")))
-    story.take(OutboxSent(1, 2)).then("PartitionMarked")
+    story.take(MarkDue(1, 2)).then("PartitionMarked")
     assert not story.partition.outbox and same(story.replayed(), story.partition)
     story.take(CommandAway("c3", "elsewhere", 3, b"bytes", story.cause("command", "c3")))
     assert len(story.replayed().outbox) == 1
@@ -80,7 +81,7 @@ def test_a_mark_of_a_new_owner_keeps_what_an_earlier_one_could_not_deliver():
     new = claim(2, "w2")
     assert story.partition.read(new)
     story.history.append(new)
-    story.take(OutboxSent(1, 2)).then("PartitionMarked")
+    story.take(MarkDue(1, 2)).then("PartitionMarked")
     assert list(story.partition.outbox) == [(1, 2)] and same(story.replayed(), story.partition)
 
 
@@ -98,14 +99,13 @@ def test_what_a_failed_decision_would_have_sent_stays_here(monkeypatch):
 
 def test_the_ids_of_ended_runs_are_forgotten_after_the_window_or_when_there_are_too_many():
     story = Story(ONE).start().succeed("a")
-    assert "r" in story.partition.finished
+    assert "r" in story.partition.ended
     story.partition.forget_before(story.now + 601_000_000)
-    assert not story.partition.finished
+    assert "r" not in story.partition.ended
+    ids = EndedIds()
     for number in range(DEDUPE_LIMIT + 5):
-        story.partition.finished[str(number)] = story.now
-        story.partition._leaving.append((story.now, str(number)))
-    story.partition.forget_before(story.now)
-    assert len(story.partition.finished) == DEDUPE_LIMIT
+        ids.add(str(number), number)
+    assert len(ids.times) == DEDUPE_LIMIT and "4" not in ids and "5" in ids
 
 
 class Breaks(Exception):
@@ -139,12 +139,39 @@ def test_messages_of_a_quarantined_run_are_held(monkeypatch):
     story.then("CommandRefused unknown_field")
 
 
-def test_the_process_that_broke_it_cannot_release_it_but_one_that_reads_anew_can(monkeypatch):
+def test_a_release_waits_until_the_run_is_read_again_and_goes_on(monkeypatch):
     story = quarantined(monkeypatch)
-    story.release().then("CommandRefused still_failing")
+    story.release().then("Held")
+    story.read_again().then("RunReleased", "RunSnapshotted", "StepSucceeded a 1", "RunSucceeded 1")
+    assert not story.partition.quarantined and "r" in story.partition.ended
+    assert same(story.replayed(), story.partition)
+    assert not {"r", *story.partition.watermark.fixed} & story.partition.watermark.runs.keys()
+
+
+def test_what_still_cannot_be_folded_is_not_released_and_may_be_asked_for_again(monkeypatch):
+    story = quarantined(monkeypatch)
+    story.release().then("Held")
+    assert story.partition.watermark.fixed, "the question is read again until it is answered"
+    story.read_again(found=Quarantine(None, "folding still raises", "")).then("CommandRefused still_failing")
+    assert not story.partition.watermark.fixed
+    story.read_again().then_nothing()
+    story.release().read_again().then("RunReleased", "RunSnapshotted", "StepSucceeded a 1", "RunSucceeded 1")
+
+
+def test_a_release_that_was_asked_for_is_taken_up_by_the_next_owner(monkeypatch):
+    story = quarantined(monkeypatch).release()
     story.partition = story.replayed()
-    story.release().then("RunReleased", "StepSucceeded a 1", "RunSucceeded 1")
-    assert not story.partition.quarantined and "r" in story.partition.finished
+    assert story.partition.quarantined["r"].asked()
+    story.cancel()  # held after the release was asked for
+    story.read_again()
+    assert [told(event) for event in story.events][:3] == ["RunReleased", "RunSnapshotted", "StepSucceeded a 1"]
+    assert same(story.replayed(), story.partition)
+
+
+def test_a_run_whose_state_is_at_hand_is_released_at_once(monkeypatch):
+    story = quarantined(monkeypatch)
+    story.partition = story.replayed()
+    story.release().then("RunReleased", "RunSnapshotted", "StepSucceeded a 1", "RunSucceeded 1")
     assert same(story.replayed(), story.partition)
 
 
