@@ -50,10 +50,14 @@ class Appender:
         self._pump: asyncio.Task[None] | None = None
         self._closed = False
         self.batches = 0
+        self.size = 0
+        """Bytes of the records that are not acked."""
 
     def append(self, events: list[Event], message: Message | None) -> None:
         """Queue events; they are sent in this order."""
-        self._queue += [Entry(e, message, e.run_id.encode(), encode(e)) for e in events]
+        entries = [Entry(e, message, e.run_id.encode(), encode(e)) for e in events]
+        self.size += sum(len(entry.value) for entry in entries)
+        self._queue += entries
         if self._pump is None and self._queue and not self._closed:
             self._pump = asyncio.get_running_loop().create_task(self._run())
 
@@ -95,4 +99,5 @@ class Appender:
         self.batches += 1
         self.expected = base + count
         self._in_flight = []
+        self.size -= sum(len(entry.value) for entry in batch)
         self._on_ack(batch, base)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger("millrace.intake")
 
-#: Records not acked, beyond which nothing more is taken in.
-BACKLOG = 20_000
+#: Records not acked, and their bytes, beyond which nothing more is taken in.
+BACKLOG, BACKLOG_SIZE = 20_000, 32 << 20
+#: Messages waiting, and their bytes, beyond which nothing more is fetched until half of them are taken in.
+WAITING, WAITING_SIZE = 5_000, 8 << 20
 #: Seconds that taking in may hold the event loop at a time.
 SLICE = 0.002
 
@@ -43,6 +45,8 @@ class Intake:
         self.reading = -1
         self.taken = 0
         self._waiting: deque[Incoming] = deque()
+        self._size = 0
+        self._resting = False
         self._busy = False
         self._scheduled = False
 
@@ -54,13 +58,29 @@ class Intake:
     def close(self) -> None:
         """Take in nothing until opened again."""
         self.reading, self.taken, self._busy = -1, 0, False
+        self._size, self._resting = 0, False
         self._waiting.clear()
 
     def hand_over(self, message: Incoming) -> None:
         """Queue a message of the present reading."""
         if message.reading == self.reading:
             self._waiting.append(message)
+            self._size += _size(message)
+            self._pace()
             self.wake()
+
+    def _pace(self) -> None:
+        """Fetching rests while enough is waiting: a flood stays at the broker."""
+        count, size = len(self._waiting), self._size
+        if not self._resting and (count > WAITING or size > WAITING_SIZE):
+            self._rest(True)
+        elif self._resting and count <= WAITING // 2 and size <= WAITING_SIZE // 2:
+            self._rest(False)
+
+    def _rest(self, resting: bool) -> None:
+        self._resting = resting
+        consumer = self.owner.parts.consumer
+        self.owner.parts.spawn(consumer.rest(self.topic, self.owner.number, self.reading, resting))
 
     async def reached(self, end: int) -> bool:
         """Whether everything before an offset was decided."""
@@ -82,11 +102,17 @@ class Intake:
         until = clock() + SLICE
         while self._waiting and not self._busy and self.owner.phase == "live":
             appender = self.owner.appender
-            if appender is None or appender.backlog > BACKLOG:
+            if appender is None or appender.backlog > BACKLOG or appender.size > BACKLOG_SIZE:
                 return
-            self._take(self._waiting.popleft())
+            self._take(self._next())
             if clock() > until:
                 return self.wake()
+
+    def _next(self) -> Incoming:
+        message = self._waiting.popleft()
+        self._size -= _size(message)
+        self._pace()
+        return message
 
     def _take(self, message: Incoming) -> None:
         read = self._through_door(message)
@@ -126,3 +152,7 @@ class Intake:
             self._busy = False
             self.owner.handle(read)
             self.wake()
+
+
+def _size(message: Incoming) -> int:
+    return len(message.value or b"") + len(message.key or b"")

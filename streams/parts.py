@@ -31,6 +31,9 @@ class Opener(Protocol):
     async def reached(self, topic: str, partition: int, reading: int) -> tuple[int, int]:
         """(the offset read up to, how many messages of this reading were handed over)."""
 
+    async def rest(self, topic: str, partition: int, reading: int, resting: bool) -> None:
+        """Fetch nothing of this reading, or go on with it; what was handed over before still comes."""
+
 
 async def _all_known() -> None:
     """No schema is published anywhere."""

@@ -69,6 +69,12 @@ class LogThread(driver.AIOKafkaConsumerThread):
         consumer.resume(driver.ensure_aiokafka_TP(tp))
         return number
 
+    async def rest_in_thread(self, tp: TP, reading: int, resting: bool) -> None:
+        """Fetch no more of a reading, or go on; a later reading is not touched."""
+        consumer = self._ensure_consumer()
+        if self.readings.get(tp) == reading and tp in consumer.assignment():
+            (consumer.pause if resting else consumer.resume)(driver.ensure_aiokafka_TP(tp))
+
     async def position_in_thread(self, tp: TP) -> int:
         """The offset up to which messages were fetched."""
         consumer = self._ensure_consumer()
@@ -114,6 +120,10 @@ class LogConsumer(driver.Consumer):
         """Read on from an offset; the number of this reading."""
         tp = TP(topic, partition)
         return int(await self._thread.call_thread(self._thread.open_in_thread, tp, offset))
+
+    async def rest(self, topic: str, partition: int, reading: int, resting: bool) -> None:
+        """Fetch nothing of this reading, or go on with it; what was handed over before still comes."""
+        await self._thread.call_thread(self._thread.rest_in_thread, TP(topic, partition), reading, resting)
 
     async def reached(self, topic: str, partition: int, reading: int) -> tuple[int, int]:
         """(the offset read up to, how many messages of this reading were handed over)."""

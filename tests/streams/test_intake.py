@@ -25,7 +25,7 @@ class Owner:
         self.decided: list[Any] = []
         self.letters: list[tuple[DeadLetter, bytes | None]] = []
         self.failures = 0
-        self.appender = SimpleNamespace(backlog=0)
+        self.appender = SimpleNamespace(backlog=0, size=0)
         self.state = SimpleNamespace(log=7)
         self.tasks: set[asyncio.Task[None]] = set()
         self.parts: Any = SimpleNamespace(
@@ -128,3 +128,29 @@ async def test_what_no_topic_would_take_is_kept_in_part_and_says_so():
     await owner.take(b"{" * (MAX_INPUT + 1))
     letter = owner.letters[0][0]
     assert letter.value == b"{" * (1 << 20) and "only the first 1048576 bytes" in letter.message
+
+
+async def test_fetching_rests_while_enough_is_waiting_and_goes_on_at_half(monkeypatch):
+    owner, rests = Owner(), []
+
+    async def rest(_topic: str, _partition: int, reading: int, resting: bool) -> None:
+        rests.append((reading, resting))
+
+    owner.parts.consumer = SimpleNamespace(rest=rest)
+    owner.appender.backlog = 1 << 40  # nothing more is taken in
+    monkeypatch.setattr("streams.intake.WAITING_SIZE", 10 * len(START))
+
+    def waiting() -> int:
+        return len(owner.intake._waiting)
+
+    for at in range(12):
+        message = SimpleNamespace(topic="c", partition=0, offset=at, value=START, key=None, headers=(), reading=1)
+        owner.intake.hand_over(message)
+    await asyncio.sleep(0.01)
+    assert rests == [(1, True)] and waiting() == 12
+    owner.appender.backlog = 0
+    owner.intake.wake()
+    async with asyncio.timeout(5):
+        while waiting() or len(rests) < 2:
+            await asyncio.sleep(0)
+    assert rests == [(1, True), (1, False)] and len(owner.decided) == 12
