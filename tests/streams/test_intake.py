@@ -34,12 +34,18 @@ class Owner:
             spawn=lambda work: self.tasks.add(asyncio.get_running_loop().create_task(work)),
             producer=self,
             read_schemas=self.read_schemas,
+            consumer=self,
         )
         self.intake = Intake(self, "command", "c")  # type: ignore[arg-type]
         self.intake.reading = 1
 
+        self.rests: list[tuple[int, bool]] = []
+
     async def read_schemas(self) -> None:
         await asyncio.sleep(0)
+
+    async def rest(self, _topic: str, _partition: int, reading: int, resting: bool) -> None:
+        self.rests.append((reading, resting))
 
     async def send_and_wait(self, _topic: str, value: bytes, key: bytes | None) -> tuple[int, int]:
         await asyncio.sleep(0)
@@ -131,12 +137,7 @@ async def test_what_no_topic_would_take_is_kept_in_part_and_says_so():
 
 
 async def test_fetching_rests_while_enough_is_waiting_and_goes_on_at_half(monkeypatch):
-    owner, rests = Owner(), []
-
-    async def rest(_topic: str, _partition: int, reading: int, resting: bool) -> None:
-        rests.append((reading, resting))
-
-    owner.parts.consumer = SimpleNamespace(rest=rest)
+    owner = Owner()
     owner.appender.backlog = 1 << 40  # nothing more is taken in
     monkeypatch.setattr("streams.intake.WAITING_SIZE", 10 * len(START))
 
@@ -147,10 +148,10 @@ async def test_fetching_rests_while_enough_is_waiting_and_goes_on_at_half(monkey
         message = SimpleNamespace(topic="c", partition=0, offset=at, value=START, key=None, headers=(), reading=1)
         owner.intake.hand_over(message)
     await asyncio.sleep(0.01)
-    assert rests == [(1, True)] and waiting() == 12
+    assert owner.rests == [(1, True)] and waiting() == 12
     owner.appender.backlog = 0
     owner.intake.wake()
     async with asyncio.timeout(5):
-        while waiting() or len(rests) < 2:
+        while waiting() or len(owner.rests) < 2:
             await asyncio.sleep(0)
-    assert rests == [(1, True), (1, False)] and len(owner.decided) == 12
+    assert owner.rests == [(1, True), (1, False)] and len(owner.decided) == 12
