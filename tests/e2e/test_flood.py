@@ -11,7 +11,8 @@ from streams.home import partition_of
 from streams.producer import Producer
 from tests.running import running
 
-FLOOD = 6_000
+#: Commands, and bytes of each: one poll brings at most a megabyte of a partition.
+FLOOD, SIZE = 2_500, 10_000
 
 
 async def test_what_cannot_be_written_is_not_fetched(broker, topic_prefix, monkeypatch):
@@ -32,12 +33,12 @@ async def test_what_cannot_be_written_is_not_fetched(broker, topic_prefix, monke
         dam.clear()
         topic = world.settings.topic(COMMANDS.name)
         producer = world.worker.parts.producer
-        for start in range(0, FLOOD, 500):
-            batch = [(here.encode(), encode(CancelRun(f"c{n}", here))) for n in range(start, start + 500)]
-            await send(producer, topic, 0, batch)
+        for start in range(0, FLOOD, 50):
+            commands = [CancelRun(f"c{n}", here, reason="x" * SIZE) for n in range(start, start + 50)]
+            await send(producer, topic, 0, [(here.encode(), encode(command)) for command in commands])
         taking = world.worker.owners[0].intakes["command"]
         most = await highest(taking)
-        assert 500 < most < FLOOD // 2  # a few polls were under way when the consumer was told to rest
+        assert 500 < most < FLOOD // 2  # some polls were under way when the consumer was told to rest
         dam.set()
         refused = await world.until(p.CommandRefused, FLOOD, timeout=60)
         assert [event.cause.offset for event in refused] == list(range(FLOOD))
