@@ -3,7 +3,7 @@
 from dataclasses import field
 
 from schemas.message import Origin
-from schemas.record import Json, NanoUsd, record
+from schemas.record import Json, Micros, NanoUsd, record
 
 
 @record
@@ -19,7 +19,10 @@ class Command:
 
 @record
 class StartRun(Command):
-    """Start a run of `workflow` (NAME, NAME@VERSION or NAME@ALIAS)."""
+    """Start a run of `workflow` (NAME, NAME@VERSION or NAME@ALIAS), or of the very `definition` that it stood for.
+
+    A child run also has the step that asked for it, the time by which it ends, and its depth below the first run.
+    """
 
     workflow: str = ""
     inputs: Json = b"{}"
@@ -27,6 +30,10 @@ class StartRun(Command):
     budget: NanoUsd | None = None
     parent_run: str = ""
     parent_step: str = ""
+    definition: str = ""
+    version: int = 0
+    deadline: Micros | None = None
+    depth: int = 0
 
 
 @record
@@ -64,4 +71,9 @@ class AnswerApproval(Command):
     value: Json | None = None
 
 
-COMMANDS: tuple[type[Command], ...] = (StartRun, CancelRun, ReleaseRun, SignalRun, AnswerApproval)
+@record
+class ForgetRun(Command):
+    """The end of a child run stands in its parent's events: its id and result need not be kept any more."""
+
+
+COMMANDS: tuple[type[Command], ...] = (StartRun, CancelRun, ReleaseRun, SignalRun, AnswerApproval, ForgetRun)

@@ -19,6 +19,10 @@ class RunAccepted(Event):
     parent_run: str = ""
     parent_step: str = ""
     traceparent: str = ""
+    definition: str = ""
+    version: int = 0
+    deadline: Micros | None = None
+    depth: int = 0
 
 
 @record
@@ -38,6 +42,7 @@ class RunStarted(Event):
     parent_run: str = ""
     parent_step: str = ""
     traceparent: str = ""
+    depth: int = 0
 
 
 @record
@@ -224,3 +229,44 @@ class ApprovalAnswered(Event):
     role: str = ""
     reason: str = ""
     value: Json | None = None
+
+
+@record
+class ChildRequested(Event):
+    """A `workflow` step asks for the run `child`, pinned to `definition` where that was found; it is to end by `until`.
+
+    `source` is the text of a definition that was made by the run itself.
+    """
+
+    path: str
+    step: str
+    attempt: int
+    child: str
+    workflow: str
+    version: int = 0
+    definition: str = ""
+    inputs: Json = b"{}"
+    source: str = ""
+    until: Micros | None = None
+    deadline: Micros | None = None
+    tries: int = 1
+    depth: int = 1
+
+
+@record
+class ChildStarted(Event):
+    """The child run of a step began; it is never asked for again."""
+
+    path: str
+    attempt: int
+    child: str
+
+
+@record
+class ChildIgnored(Event):
+    """What a child run told that changes nothing: its step has ended, or knew it already."""
+
+    path: str
+    child: str
+    status: str
+    reason: str

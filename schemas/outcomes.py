@@ -27,4 +27,21 @@ class StepReported:
     calls: list[ModelCall] = field(default_factory=list)
 
 
-OUTCOMES: tuple[type[StepReported], ...] = (StepReported,)
+@record
+class ChildReported:
+    """What a child run tells its parent: `started`, or its end: `succeeded`, `failed`, `cancelled`, `refused`.
+
+    `run_id` is the parent, `path` the step that asked for the child.
+    """
+
+    run_id: str
+    path: str
+    child: str
+    status: str
+    output: Json | None = None
+    output_ref: str = ""
+    error_class: str = "ok"
+    message: str = ""
+
+
+OUTCOMES: tuple[type[StepReported | ChildReported], ...] = (StepReported, ChildReported)

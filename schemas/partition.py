@@ -118,6 +118,11 @@ class Header:
 
 
 @record
+class RunForgotten(Event):
+    """A child run that ended is kept no longer: its parent knows how."""
+
+
+@record
 class DeadLetter:
     """What could not be read at a door: the original bytes, why, and where it stood."""
 

@@ -5,10 +5,10 @@ from typing import Any
 import orjson
 
 from schemas.codec import encode
-from schemas.commands import Command, StartRun
-from schemas.outcomes import StepReported
+from schemas.commands import AnswerApproval, Command, SignalRun, StartRun
+from schemas.outcomes import ChildReported, StepReported
 from schemas.topics import MAX_COMMAND, MAX_REPORT, MAX_VALUE
-from streams.run_ids import COMMAND_ID, RUN_ID
+from streams.run_ids import COMMAND_ID, is_run_id, may_be_meant
 
 #: Levels of lists and objects inside each other, of inputs (which are put inside other values) and of what may be
 #: written at all.
@@ -23,13 +23,15 @@ Problem = tuple[str, str]
 
 def command_problem(read: Command, size: int) -> Problem | None:
     """Why a command of a message of so many bytes can't be meant: (reason, message), or None."""
-    if not RUN_ID.fullmatch(read.run_id):
+    if not may_be_meant(read):
         return "run_id_invalid", f"run_id {read.run_id[:140]!r} is not 1 to 128 of the characters A-Z a-z 0-9 . _ : -"
     if read.command_id and not COMMAND_ID.fullmatch(read.command_id):
         said = f"{read.command_id[:40]!r}… ({len(read.command_id)} characters)"
         return "command_id_invalid", f"a command_id has at most 256 characters on one line, this is {said}"
     if size > SURELY_SMALL and (encoded := len(encode(read))) > MAX_COMMAND:
         return "command_too_large", f"the command is {encoded} bytes; at most {MAX_COMMAND} fit in an event"
+    if isinstance(read, SignalRun | AnswerApproval) and (problem := document_problem(read.value or b"null", MAX_DEPTH)):
+        return "value_invalid", f"the value {problem}"
     return _start_problem(read) if isinstance(read, StartRun) else None
 
 
@@ -44,16 +46,23 @@ def _start_problem(start: StartRun) -> Problem | None:
     return ("inputs_invalid", f"the inputs {problem}") if problem else None
 
 
-def report_problem(read: StepReported, size: int) -> Problem | None:
+#: What a report says of a step, and what of a child run.
+_STATUSES: dict[type[Any], tuple[str, ...]] = {
+    StepReported: ("succeeded", "failed", "released"),
+    ChildReported: ("started", "succeeded", "failed", "cancelled", "refused"),
+}
+
+
+def report_problem(read: StepReported | ChildReported, size: int) -> Problem | None:
     """Why a report of so many bytes is none."""
     if size > MAX_REPORT:
         return "too_large", f"the report is {size} bytes; at most {MAX_REPORT} fit in an event"
-    if not RUN_ID.fullmatch(read.run_id):
+    if not is_run_id(read.run_id):
         return "not_an_outcome", f"run_id {read.run_id[:140]!r} can be no run's"
-    if read.status not in ("succeeded", "failed", "released"):
-        return "not_an_outcome", f"status is succeeded, failed or released, this is {read.status[:80]!r}"
+    if read.status not in (known := _STATUSES[type(read)]):
+        return "not_an_outcome", f"status is {', '.join(known[:-1])} or {known[-1]}, this is {read.status[:80]!r}"
     for name in ("output", "detail"):
-        value = getattr(read, name)
+        value = getattr(read, name, None)
         if value is not None and (problem := document_problem(value, WRITABLE_DEPTH)):
             return "not_an_outcome", f"its {name} {problem}"
     return None

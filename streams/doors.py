@@ -12,12 +12,12 @@ import orjson
 from schemas.codec import MARKER, Decoder, Undecodable, UnknownRecord, UnknownSchema, encode
 from schemas.commands import Command, StartRun
 from schemas.message import Cause, Origin
-from schemas.outcomes import StepReported
+from schemas.outcomes import OUTCOMES
 from streams.bounds import command_problem, report_problem
 from streams.home import partition_of
 from streams.json_commands import from_cloudevent, from_json
 from streams.refusal import Refusal, Unreadable
-from streams.run_ids import COMMAND_ID, RUN_ID, name_run, name_run_here
+from streams.run_ids import COMMAND_ID, RUN_ID, is_run_id, name_run, name_run_here
 from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, Message, OutcomeTaken
 
 __all__ = ["Refusal", "Unreadable", "command", "outcome"]
@@ -38,7 +38,7 @@ def command(message: Any, cause: Cause, decoder: Decoder, partitions: int) -> Me
     except Refusal as refusal:
         its_own = refusal.command_id if COMMAND_ID.fullmatch(refusal.command_id) else ""
         named = Cause(cause.kind, cause.log, cause.offset, its_own or origin)
-        run_id = refusal.run_id if RUN_ID.fullmatch(refusal.run_id) else ""
+        run_id = refusal.run_id if is_run_id(refusal.run_id) else ""
         return CommandUnwanted(refusal.command, named.id, run_id, refusal.reason, refusal.message, named)
 
 
@@ -137,7 +137,7 @@ def outcome(message: Any, cause: Cause, decoder: Decoder, _partitions: int) -> M
     if message.value is None:
         raise Unreadable("empty", "the message has no value")
     read = _avro(message.value, decoder)
-    if not isinstance(read, StepReported):
+    if not isinstance(read, OUTCOMES):
         raise Unreadable("not_an_outcome", f"{_kind(read)} is no outcome that this version knows")
     if problem := report_problem(read, len(message.value)):
         raise Unreadable(*problem)

@@ -25,14 +25,14 @@ Sent = tuple[int, int]
 
 
 class Outbox:
-    """The messages of one owner that are not acked; what goes to one key goes in order."""
+    """The messages of one owner that are not acked; what is for one target goes in order."""
 
     def __init__(self, owner: "Owner") -> None:
         self._owner = owner
         self._left: dict[Sent, int] = {}
         """Of each event (epoch, n) whose messages are under way: how many of them."""
         self._arrived: set[Sent] = set()
-        self._lanes: dict[tuple[str, str], deque[tuple[Sent, Departure]]] = {}
+        self._lanes: dict[str, deque[tuple[Sent, Departure]]] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
     def take_over(self) -> None:
@@ -72,32 +72,33 @@ class Outbox:
         leaving = self._owner.state.outbox[sent]
         self._left[sent] = len(leaving)
         for departure in leaving:
-            key = (departure.topic, departure.key)
-            if (lane := self._lanes.get(key)) is not None:
+            target = departure.target or departure.key
+            if (lane := self._lanes.get(target)) is not None:
                 lane.append((sent, departure))
                 continue
-            lane = self._lanes[key] = deque([(sent, departure)])
-            self._owner.parts.spawn(self._drain(key, lane))
+            lane = self._lanes[target] = deque([(sent, departure)])
+            self._owner.parts.spawn(self._drain(target, lane))
 
-    async def _drain(self, key: tuple[str, str], lane: deque[tuple[Sent, Departure]]) -> None:
+    async def _drain(self, target: str, lane: deque[tuple[Sent, Departure]]) -> None:
         """Send what waits in a lane, one after the other, until it is empty or no longer ours."""
         pause = PAUSE
-        while lane and self._lanes.get(key) is lane:
+        while lane and self._lanes.get(target) is lane:
             sent, departure = lane[0]
             try:
                 if wanted(self._owner.state, departure):
                     await self._publish(departure)
             except Exception as error:
-                logger.warning("sending again", topic=key[0], key=key[1], why=f"{type(error).__name__}: {error}")
+                why = f"{type(error).__name__}: {error}"
+                logger.warning("sending again", topic=departure.topic, target=target, why=why)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 pause = PAUSE
                 lane.popleft()
-                if self._lanes.get(key) is lane:
+                if self._lanes.get(target) is lane:
                     self._has_arrived(sent)
-        if self._lanes.get(key) is lane:
-            del self._lanes[key]
+        if self._lanes.get(target) is lane:
+            del self._lanes[target]
 
     async def _publish(self, departure: Departure) -> None:
         parts, record = self._owner.parts, departure.record

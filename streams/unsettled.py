@@ -88,6 +88,8 @@ def _own_outcome(entry: Entry) -> StepReported | None:
     if not isinstance(message, OutcomeTaken) or message.cause.kind != "step":
         return None
     outcome = message.outcome
+    if not isinstance(outcome, StepReported):
+        return None
     if isinstance(event, e.StepSucceeded | e.StepFailed | e.StepReleased | e.OutcomeIgnored):
         return outcome if (event.path, event.attempt) == (outcome.path, outcome.attempt) else None
     return outcome if isinstance(event, Held) else None

@@ -47,7 +47,7 @@ class Shelf:
         return self.by_hash.get(definition)
 
     def resolve(self, reference: str) -> tuple[str, int, str] | None:
-        return self.names.get(reference)
+        return self.names.get(reference.partition("@")[0])
 
 
 def claim(epoch: int = 1, owner: str = "w1", time: int = 0) -> p.PartitionClaimed:
@@ -221,6 +221,10 @@ def _names(event: Event) -> list[str]:
             return [event.error_class]
         case e.SignalReceived():
             return [event.name]
+        case e.ChildRequested() | e.ChildStarted():
+            return [f"{event.path}#{event.attempt}"]
+        case e.ChildIgnored():
+            return [event.path, event.status]
         case p.CommandRefused() | e.RunRefused():
             return [event.reason]
         case _:

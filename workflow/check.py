@@ -14,7 +14,11 @@ from workflow.supported import (
 
 _OF_ATTEMPTS = frozenset({"timeout", "deadline", "retry", "idempotent"})
 #: What of these holds for kinds without attempts.
-_HOLDS = {"approve": frozenset({"timeout"}), "wait": frozenset({"timeout"})}
+_HOLDS = {
+    "approve": frozenset({"timeout"}),
+    "wait": frozenset({"timeout"}),
+    "workflow": frozenset({"timeout", "deadline", "retry"}),
+}
 
 
 def check(workflow: Workflow) -> list[Problem]:

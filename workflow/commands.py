@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from schemas import events as e
 from schemas import partition as p
 from schemas.codec import decode, encode
-from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ForgetRun, ReleaseRun, SignalRun, StartRun
 from schemas.message import Cause
 from schemas.topics import MAX_VALUE
-from workflow import approvals, outcomes, signals
-from workflow.definition import Workflow
+from workflow import approvals, children, outcomes, signals
+from workflow.children import earliest
 from workflow.marks import snapshot
 from workflow.messages import CommandTaken, DefinitionsRead, OutcomeTaken
 from workflow.partition import Quarantine
@@ -29,18 +27,20 @@ def take(t: Transition, message: CommandTaken) -> None:
         return t.refuse(command, "duplicate", "this command was applied already; its first answer stands")
     if isinstance(command, StartRun):
         _start(t, command)
+    elif isinstance(command, ForgetRun):
+        children.forget(t, command)
     elif isinstance(command, ReleaseRun):
         t.refuse(command, "not_quarantined", f"run {t.run_id} is not quarantined")
     elif (apply := _TO_OPEN_RUNS.get(command.__class__)) is None:
         t.refuse(command, "unknown_command", f"this version does not know {type(command).__name__}")
-    elif run is None:
+    elif run is None or run.phase == "ended":
         t.refuse(command, *_not_open(t))
     else:
         apply(t, run, command)
 
 
 def _not_open(t: Transition) -> tuple[str, str]:
-    known = t.run_id in t.partition.ended
+    known = t.run is not None or t.run_id in t.partition.ended
     reason, message = ("run_ended", "ended already") if known else ("unknown_run", "is not known here")
     return reason, f"run {t.run_id} {message}"
 
@@ -53,11 +53,24 @@ def _start(t: Transition, command: StartRun) -> None:
     if len(command.inputs) > MAX_VALUE:
         message = f"the inputs are {len(command.inputs)} bytes; at most {MAX_VALUE} fit in an event"
         return t.refuse(command, "inputs_too_large", message)
-    found = t.partition.workflows.resolve(command.workflow)
+    found = _found(t, command)
     if found is None:
         _accept(t, command)
     elif problem := _begin(t, command, found):
-        t.refuse(command, *problem)
+        if not command.parent_run:
+            return t.refuse(command, *problem)
+        _accept(t, command)  # a child's end is told to its parent, whatever it is
+        t.emit(e.RunRefused, reason=problem[0], message=problem[1])
+
+
+def _found(t: Transition, start: StartRun | e.RunAccepted) -> tuple[str, int, str] | None:
+    """(name, version, hash) of what is to run: that which it names, or which its parent had found."""
+    workflows = t.partition.workflows
+    if not start.definition:
+        return workflows.resolve(start.workflow)
+    if workflows.get(start.definition) is None:
+        return None
+    return start.workflow.partition("@")[0], start.version, start.definition
 
 
 def _accept(t: Transition, command: StartRun) -> None:
@@ -73,6 +86,10 @@ def _accept(t: Transition, command: StartRun) -> None:
         parent_run=command.parent_run,
         parent_step=command.parent_step,
         traceparent=command.traceparent,
+        definition=command.definition,
+        version=command.version,
+        deadline=command.deadline,
+        depth=command.depth,
     )
 
 
@@ -81,7 +98,7 @@ def definitions_read(t: Transition, message: DefinitionsRead) -> None:
     run = t.run
     if run is None or run.accepted is None:
         return
-    found = t.partition.workflows.resolve(run.accepted.workflow)
+    found = _found(t, run.accepted)
     if found is None:
         name = run.accepted.workflow
         remedy = "publish it (`millrace publish FILE`) and start again"
@@ -96,9 +113,9 @@ def _begin(t: Transition, start: StartRun | e.RunAccepted, found: tuple[str, int
     workflow = t.partition.workflows.get(definition)
     if workflow is None:
         return "unknown_workflow", f"{start.workflow!r} points to {definition}, which is not in workflow.definitions"
-    inputs, problem = _checked_inputs(workflow, start.inputs)
-    if problem is not None:
-        return problem
+    inputs, problem = children.checked_inputs(workflow, start.inputs)
+    if problem:
+        return "inputs_invalid", problem
     t.emit(
         e.RunStarted,
         command_id=start.command_id,
@@ -108,25 +125,15 @@ def _begin(t: Transition, start: StartRun | e.RunAccepted, found: tuple[str, int
         inputs=inputs,
         incarnation=t.now if t.run is None else t.run.incarnation,
         labels={**workflow.labels, **start.labels},
-        deadline=None if workflow.deadline is None else t.now + workflow.deadline,
+        deadline=earliest(start.deadline, None if workflow.deadline is None else t.now + workflow.deadline),
         budget=start.budget,
         parent_run=start.parent_run,
         parent_step=start.parent_step,
         traceparent=start.traceparent,
+        depth=start.depth,
     )
     progress(t)
     return None
-
-
-def _checked_inputs(workflow: Workflow, given: bytes) -> tuple[bytes, tuple[str, str] | None]:
-    try:
-        value: Any = orjson.loads(given)
-    except orjson.JSONDecodeError as error:
-        return b"", ("inputs_invalid", f"the inputs are no JSON: {error}")
-    filled = workflow.inputs.fill(value)
-    if problems := workflow.inputs.check(filled):
-        return b"", ("inputs_invalid", "; ".join(problems))
-    return orjson.dumps(filled), None
 
 
 def _cancel(t: Transition, _run: Run, command: CancelRun) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schemas import events as e
 from schemas import partition as p
+from schemas.commands import CancelRun, ForgetRun, StartRun
+from schemas.definitions import WorkflowPublished
 from schemas.message import Event
-from schemas.topics import COMMANDS
-from workflow.run import Run
+from schemas.outcomes import ChildReported
+from schemas.topics import COMMANDS, DEFINITIONS, OUTCOMES
+from workflow.run import CHILD_OPEN, Run
 
 if TYPE_CHECKING:
     from workflow.partition import Partition
@@ -17,28 +21,32 @@ if TYPE_CHECKING:
 class Departure:
     """One message to another partition or topic. `record` is encoded when it is sent; bytes go out as they are.
 
-    What has the same `key` arrives in the order of its events. With a `path` it belongs to that attempt of a step of
-    `run_id`, and is wanted only while that attempt is under way.
+    What is for the same `target` (the key, unless another is named) arrives in the order of its events. With a `path`
+    it belongs to that attempt of a step of `run_id`, and is wanted only until the attempt has begun or is over.
     """
 
     topic: str
     key: str
     record: Any
     partition: int | None = None
+    target: str = ""
     run_id: str = ""
     path: str = ""
     attempt: int = 0
 
 
-def departures(event: Event, run: Run | None) -> tuple[Departure, ...]:
-    """What leaves because of an event, in order; `run` is as it stands after the event."""
+Departures = tuple[Departure, ...]
+
+
+def departures(event: Event, run: Run | None) -> Departures:
+    """What leaves because of an event, in order; `run` is as it stands before the event."""
     leaving = _LEAVING.get(event.__class__)
     return () if leaving is None else leaving(event, run)
 
 
 def departure_id(event: Event, index: int = 0) -> str:
     """The id that receivers know a message by: the same whenever it is sent again."""
-    return f"{event.epoch}/{event.n}/{index}"
+    return f"{event.run_id}:{event.epoch}/{event.n}/{index}"
 
 
 def wanted(partition: "Partition", departure: Departure) -> bool:
@@ -47,13 +55,114 @@ def wanted(partition: "Partition", departure: Departure) -> bool:
         return True
     run = partition.runs.get(departure.run_id)
     state = None if run is None else run.steps.get(departure.path)
-    return state is not None and state.phase == "scheduled" and state.attempt == departure.attempt
+    return state is not None and state.phase in _TO_BEGIN and state.attempt == departure.attempt
 
 
-def _forwarded(event: p.CommandForwarded, _run: Run | None) -> tuple[Departure, ...]:
+_TO_BEGIN = frozenset({"scheduled", "requested"})
+
+
+def _forwarded(event: p.CommandForwarded, _run: Run | None) -> Departures:
     return (Departure(COMMANDS.name, event.run_id, event.value, event.home),)
 
 
-_LEAVING: dict[type[Event], Callable[[Any, Run | None], tuple[Departure, ...]]] = {
+def _child_requested(event: e.ChildRequested, _run: Run | None) -> Departures:
+    """The start of a child; before it, the definition that was made for it."""
+    start = StartRun(
+        departure_id(event, 1),
+        event.child,
+        workflow=event.workflow,
+        inputs=event.inputs,
+        parent_run=event.run_id,
+        parent_step=event.path,
+        definition=event.definition,
+        version=event.version,
+        deadline=event.until,
+        depth=event.depth,
+    )
+    attempt = {"target": event.child, "run_id": event.run_id, "path": event.path, "attempt": event.attempt}
+    leaving = Departure(COMMANDS.name, event.child, start, **attempt)  # type: ignore[arg-type]
+    if not event.source:
+        return (leaving,)
+    made = WorkflowPublished(event.workflow, 0, event.definition, event.source, "", event.time, event.run_id)
+    return Departure(DEFINITIONS.name, event.definition, made, **attempt), leaving  # type: ignore[arg-type]
+
+
+def _child_unwanted(event: e.StepCancelled | e.StepFailed, run: Run | None) -> Departures:
+    """A step that was given up takes its child along."""
+    reason = "the step that asked for it was given up" if isinstance(event, e.StepFailed) else event.reason
+    return tuple(
+        Departure(COMMANDS.name, child, CancelRun(departure_id(event), child, reason=reason))
+        for child in _open_child(event.path, run)
+    )
+
+
+def _child_known(event: e.StepSucceeded, run: Run | None) -> Departures:
+    """The end of a child stands in the log: its owner may forget it."""
+    return tuple(_forgotten(event, child) for child in _open_child(event.path, run))
+
+
+def _step_failed(event: e.StepFailed, run: Run | None) -> Departures:
+    """With an attempt it is the end of a child that failed the step; without one, the child goes on unless told."""
+    return _child_known(event, run) if event.attempt else _child_unwanted(event, run)  # type: ignore[arg-type]
+
+
+def _open_child(path: str, run: Run | None) -> list[str]:
+    state = None if run is None else run.steps.get(path)
+    return [state.child] if state is not None and state.phase in CHILD_OPEN else []
+
+
+def _child_ignored(event: e.ChildIgnored, _run: Run | None) -> Departures:
+    return () if event.status == "started" else (_forgotten(event, event.child),)
+
+
+def _forgotten(event: Event, child: str) -> Departure:
+    return Departure(COMMANDS.name, child, ForgetRun(departure_id(event), child))
+
+
+def _started(event: e.RunStarted, _run: Run | None) -> Departures:
+    return _to_parent(event.parent_run, event.parent_step, event.run_id, "started")
+
+
+def _ended(status: str, tell: Callable[[Any], dict[str, Any]]) -> Callable[[Any, Run | None], Departures]:
+    """A child's end goes to its parent; `tell` says what the event knows of it."""
+
+    def leaving(event: Event, run: Run | None) -> Departures:
+        if run is None or not run.parent:
+            return ()
+        return _to_parent(run.parent, run.parent_step, run.id, status, **tell(event))
+
+    return leaving
+
+
+def _asked_again(event: p.CommandRefused, run: Run | None) -> Departures:
+    """The start of a child came once more: what was told then is told again."""
+    if run is None or not run.parent or event.reason != "duplicate" or event.command != "StartRun":
+        return ()
+    if run.phase != "ended":
+        return _to_parent(run.parent, run.parent_step, run.id, "started")
+    error = {} if run.ending == "succeeded" else {"error_class": run.error_class, "message": run.message}
+    return _to_parent(run.parent, run.parent_step, run.id, run.ending, output=run.outputs, **error)
+
+
+def _to_parent(parent: str, path: str, child: str, status: str, **told: Any) -> Departures:
+    if not parent:
+        return ()
+    return (Departure(OUTCOMES.name, parent, ChildReported(parent, path, child, status, **told), target=child),)
+
+
+_LEAVING: dict[type[Event], Callable[[Any, Run | None], Departures]] = {
     p.CommandForwarded: _forwarded,
+    p.CommandRefused: _asked_again,
+    e.ChildRequested: _child_requested,
+    e.ChildIgnored: _child_ignored,
+    e.StepSucceeded: _child_known,
+    e.StepFailed: _step_failed,
+    e.StepCancelled: _child_unwanted,
+    e.RunStarted: _started,
+    e.RunSucceeded: _ended("succeeded", lambda event: {"output": event.outputs, "output_ref": event.outputs_ref}),
+    e.RunFailed: _ended("failed", lambda event: {"error_class": event.error_class, "message": event.message}),
+    e.RunCancelled: _ended("cancelled", lambda event: {"error_class": "fatal", "message": event.reason}),
+    e.RunRefused: _ended(
+        "refused", lambda event: {"error_class": "fatal", "message": f"{event.reason}: {event.message}"}
+    ),
 }

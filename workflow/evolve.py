@@ -46,6 +46,7 @@ def _remember(run: Run, command_id: str) -> None:
 
 def _run_accepted(run: Run, event: e.RunAccepted) -> None:
     run.phase, run.accepted, run.incarnation = "accepted", event, event.incarnation
+    run.parent, run.parent_step = event.parent_run, event.parent_step
 
 
 def _run_started(run: Run, event: e.RunStarted, workflows: Workflows) -> None:
@@ -55,6 +56,7 @@ def _run_started(run: Run, event: e.RunStarted, workflows: Workflows) -> None:
     run.phase, run.accepted, run.workflow = "running", None, workflow
     run.name, run.version, run.incarnation = event.workflow, event.version, event.incarnation
     run.inputs, run.started, run.deadline = event.inputs, event.time, event.deadline
+    run.parent, run.parent_step, run.depth = event.parent_run, event.parent_step, event.depth
     _open_list(run, "", workflow.steps, None)
 
 
@@ -67,9 +69,27 @@ def _open_list(run: Run, prefix: str, steps: Steps, owner: str | None) -> None:
 
 
 def _run_ended(run: Run, event: Event) -> None:
-    run.phase, run.complete = "ended", True
+    run.phase, run.complete, run.accepted, run.deadline = "ended", True, None, None
+    run.ending = event.__class__.__name__.removeprefix("Run").lower()
+    run.frames.clear()
+    run.steps.clear()
     for frontier in (run.ready, run.live, run.closing, run.failing, run.signals, run.expected):
         frontier.clear()
+
+
+def _run_succeeded(run: Run, event: e.RunSucceeded) -> None:
+    run.outputs = event.outputs
+    _run_ended(run, event)
+
+
+def _run_refused(run: Run, event: e.RunRefused) -> None:
+    run.error_class, run.message = "fatal", f"{event.reason}: {event.message}"
+    _run_ended(run, event)
+
+
+def _run_cancelled(run: Run, event: e.RunCancelled) -> None:
+    run.error_class, run.message = "fatal", event.reason
+    _run_ended(run, event)
 
 
 def _run_failed(run: Run, event: e.RunFailed) -> None:
@@ -82,6 +102,18 @@ def _scheduled(run: Run, event: e.StepScheduled) -> None:
     state.phase, state.attempt, state.tries, state.worker = "scheduled", event.attempt, event.tries, event.worker
     state.due, state.deadline = None, event.deadline
     run.live[event.path] = None
+
+
+def _child_requested(run: Run, event: e.ChildRequested) -> None:
+    state = run.began(event.path, event.step)
+    state.phase, state.attempt, state.tries, state.child = "requested", event.attempt, event.tries, event.child
+    state.due, state.deadline = None, event.deadline
+    run.live[event.path] = None
+    run.children += 1
+
+
+def _child_started(run: Run, event: e.ChildStarted) -> None:
+    run.steps[event.path].phase = "running"
 
 
 def _opened(run: Run, event: e.StepOpened) -> None:
@@ -194,10 +226,10 @@ def _list_ended(run: Run, frame: Frame) -> None:
 
 _FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.RunAccepted: _run_accepted,
-    e.RunRefused: _run_ended,
-    e.RunSucceeded: _run_ended,
+    e.RunRefused: _run_refused,
+    e.RunSucceeded: _run_succeeded,
     e.RunFailed: _run_failed,
-    e.RunCancelled: _run_ended,
+    e.RunCancelled: _run_cancelled,
     e.StepScheduled: _scheduled,
     e.StepOpened: _opened,
     e.StepSucceeded: _succeeded,
@@ -205,5 +237,7 @@ _FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.StepFailed: _failed,
     e.StepReleased: _released,
     e.StepCancelled: _cancelled,
+    e.ChildRequested: _child_requested,
+    e.ChildStarted: _child_started,
     **waits.FOLDS,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schemas.commands import Command
 from schemas.message import Cause
-from schemas.outcomes import StepReported
+from schemas.outcomes import ChildReported, StepReported
 from workflow.partition import Quarantine
 
 
@@ -68,9 +68,9 @@ class InputUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTaken:
-    """How an attempt ended: from the own executor (cause `step`) or from `workflow.outcomes`."""
+    """How an attempt ended, from the own executor (cause `step`) or `workflow.outcomes`; or what a child run tells."""
 
-    outcome: StepReported
+    outcome: StepReported | ChildReported
     cause: Cause
 
     def about(self, log: int) -> tuple[str, Cause]:

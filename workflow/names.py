@@ -8,7 +8,7 @@ import orjson
 from workflow.binding import ABSENT
 from workflow.run import Run, StepState, child_path
 
-_RUNNING = {"scheduled", "resting", "waiting", "open"}
+_RUNNING = {"scheduled", "requested", "running", "resting", "waiting", "open"}
 
 
 class Names:

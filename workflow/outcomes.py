@@ -1,12 +1,13 @@
 """What the end of an attempt makes happen: the outcome is recorded once, and the run goes on in the same batch."""
 
 from schemas import events as e
-from schemas.outcomes import StepReported
+from schemas.outcomes import ChildReported, StepReported
 from schemas.topics import MAX_VALUE
+from workflow import children
 from workflow.messages import AttemptLost, OutcomeTaken, TimerDue
 from workflow.progress import cancel_live, fail, progress, schedule, succeed
 from workflow.retry import UNCERTAIN, Failure, Next, next_attempt, repeatable
-from workflow.run import Run, StepState
+from workflow.run import CHILD_OPEN, Run, StepState
 from workflow.transition import Transition
 
 #: After a release the next schedule waits: whoever could not begin would not begin a moment later either.
@@ -16,9 +17,15 @@ RELEASE_PAUSE = 1_000_000
 def take(t: Transition, message: OutcomeTaken) -> None:
     """Apply the outcome of an attempt, if that attempt is the one its step waits for."""
     outcome = message.outcome
+    if isinstance(outcome, ChildReported):
+        return _child_told(t, outcome)
     run = t.run
     if run is None or (reason := _ignored(run, outcome)) is not None:
         return _ignore(t, outcome, "the run is not open" if run is None else reason or "")
+    _settle(t, run, outcome)
+
+
+def _settle(t: Transition, run: Run, outcome: StepReported) -> None:
     if outcome.status == "succeeded":
         _succeeded(t, outcome)
     elif outcome.status == "released":
@@ -26,6 +33,21 @@ def take(t: Transition, message: OutcomeTaken) -> None:
     else:
         _failed(t, run, outcome)
     progress(t)
+
+
+def _child_told(t: Transition, told: ChildReported) -> None:
+    """A child run began, or ended: what it ended with is the outcome of the attempt that asked for it."""
+    run, path = t.run, told.path
+    state = None if run is None else run.steps.get(path)
+    if run is None or state is None or state.child != told.child or state.phase not in CHILD_OPEN:
+        why = "no step waits for it" if run is not None else "the run is not open"
+        t.note(e.ChildIgnored, path=path, child=told.child, status=told.status, reason=why)
+    elif told.status != "started":
+        _settle(t, run, children.outcome_of(run, told))
+    elif state.phase == "running":
+        t.note(e.ChildIgnored, path=path, child=told.child, status=told.status, reason="it was known already")
+    else:
+        t.emit(e.ChildStarted, path=path, attempt=state.attempt, child=told.child)
 
 
 def _ignored(run: Run, outcome: StepReported) -> str | None:

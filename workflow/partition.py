@@ -105,19 +105,20 @@ class Partition:
             if unseen:
                 return
             raise UnknownKind(f"this version does not know {event.kind}")
+        run = self.runs.get(event.run_id)
         if event.seq == 0:
+            self._depart(event, run)
             if (fold := _FACTS.get(event.__class__)) is not None:
                 fold(self, event)
-            return self._depart(event, self.runs.get(event.run_id))
-        run = self.runs.get(event.run_id)
+            return
         if run is None:
             if unseen or event.run_id in self.quarantined:
                 return
             run = self.runs[event.run_id] = Run(event.run_id)
             self.watermark.runs[run.id] = Place.of(event, self.end)
-        evolve(run, event, self.workflows)
         self._depart(event, run)
-        if run.phase == "ended":
+        evolve(run, event, self.workflows)
+        if run.phase == "ended" and not run.parent:
             self._finish(run.id, event.time)
 
     def _depart(self, event: Event, run: Run | None) -> None:
@@ -169,6 +170,11 @@ class Partition:
                 return
             self.runs[run_id] = thaw(event.state, self.workflows)
         self.watermark.carried(run_id, Place.of(event, self.end, event.first_offset))
+
+    def _forgotten(self, event: p.RunForgotten) -> None:
+        """A child run is kept until its parent knows its end: nobody could tell it again."""
+        if event.run_id in self.runs:
+            self._finish(event.run_id, event.time)
 
     def _claimed(self, event: p.PartitionClaimed) -> None:
         self.log = event.log
@@ -229,6 +235,7 @@ _FACTS: dict[type[Event], Callable[[Partition, Any], None]] = {
     p.PartitionMarked: Partition._marked,
     p.RunSnapshotted: Partition._snapshotted,
     p.CommandRefused: Partition._refused,
+    p.RunForgotten: Partition._forgotten,
     p.RunQuarantined: Partition._quarantined,
     p.Held: Partition._held,
     p.RunReleased: Partition._released,

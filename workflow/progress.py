@@ -7,6 +7,7 @@ import orjson
 
 from schemas import events as e
 from schemas.topics import MAX_VALUE
+from workflow import children
 from workflow.definition import Step, Steps
 from workflow.durations import parse_duration, parse_timestamp
 from workflow.errors import ExpressionFailed
@@ -49,7 +50,7 @@ def _open_branches(t: Transition, _run: Run, step: Step, _prefix: str, path: str
 
 
 def _transform(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
-    succeed(t, path, _rendered(t, step, prefix, path)[0])
+    succeed(t, path, t.rendered(step, prefix, path)[0])
 
 
 def _wait(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
@@ -61,7 +62,7 @@ def _wait(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
 
 
 def _approve(t: Transition, _run: Run, step: Step, prefix: str, path: str) -> None:
-    text, _ = _rendered(t, step, prefix, path)
+    text, _ = t.rendered(step, prefix, path)
     asked = orjson.loads(text)
     by = [asked["by"]] if isinstance(asked["by"], str) else [str(name) for name in asked["by"]]
     t.emit(
@@ -86,15 +87,6 @@ def _signal(asked: dict[str, Any], path: str) -> str:
     return name
 
 
-def _rendered(t: Transition, step: Step, prefix: str, path: str) -> tuple[bytes, dict[str, Any]]:
-    """The step's arguments as JSON, and the places where secrets go."""
-    value, secrets = step.config.render(t.names(prefix, path))
-    text = orjson.dumps(value)
-    if len(text) > MAX_VALUE:
-        raise ExpressionFailed(f"the value is {len(text)} bytes; at most {MAX_VALUE} fit in an event", f"step {path}")
-    return text, secrets
-
-
 def _until(t: Transition, asked: dict[str, Any], path: str) -> int:
     try:
         if "for" in asked:
@@ -110,13 +102,13 @@ def schedule(t: Transition, path: str) -> None:
     assert run is not None
     prefix, step = run.steps[path].frame, run.definition(path)
     try:
-        _schedule_attempt(t, run, step, prefix, path)
+        _BEGIN.get(step.kind, _schedule_attempt)(t, run, step, prefix, path)
     except ExpressionFailed as error:
         fail(t, path, error.kind, str(error))
 
 
 def _schedule_attempt(t: Transition, run: Run, step: Step, prefix: str, path: str) -> None:
-    arguments, secrets = _rendered(t, step, prefix, path)
+    arguments, secrets = t.rendered(step, prefix, path)
     state = run.steps.get(path)
     deadline = state.deadline if state else None if step.deadline is None else t.now + step.deadline
     t.emit(
@@ -222,4 +214,5 @@ _BEGIN: dict[str, Callable[[Transition, Run, Step, str, str], None]] = {
     "transform": _transform,
     "wait": _wait,
     "approve": _approve,
+    "workflow": children.request,
 }

@@ -51,8 +51,8 @@ def next_attempt(step: Step, failure: Failure) -> Next | None:
 
 
 def repeatable(step: Step) -> bool:
-    """Whether doing the step a second time does no harm."""
-    if step.idempotent or step.kind in ("model", "agent", "transform"):
+    """Whether doing the step a second time does no harm. A child run is asked for again only where its step says so."""
+    if step.idempotent or step.kind in ("model", "agent", "transform", "workflow"):
         return True
     return step.kind == "http" and _method(step) in REPEATABLE_METHODS
 

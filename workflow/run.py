@@ -8,6 +8,9 @@ from workflow.definition import Step, Steps, Workflow
 #: How many ids of applied commands a run remembers.
 COMMANDS_REMEMBERED = 1_000
 
+#: The phases of a `workflow` step whose child run has not ended.
+CHILD_OPEN = frozenset({"requested", "running"})
+
 
 @dataclass(slots=True)
 class Spent:
@@ -30,8 +33,8 @@ class Approval:
 class StepState:
     """One step at one path.
 
-    `phase`: scheduled (an attempt is with `worker`), resting (until `due`, then the next attempt), waiting, open
-    (its inner lists run), succeeded, failed, skipped, cancelled.
+    `phase`: scheduled (an attempt is with `worker`), requested and running (its child run), resting (until `due`, then
+    the next attempt), waiting, open (its inner lists run), succeeded, failed, skipped, cancelled.
     """
 
     step: str
@@ -55,6 +58,8 @@ class StepState:
     """Of an open step: the prefixes of its inner lists."""
     signal: str = ""
     """Of a waiting step: the name of the signal that it waits for."""
+    child: str = ""
+    """Of a `workflow` step: the run that its newest attempt asked for."""
     approval: Approval | None = None
 
 
@@ -91,7 +96,7 @@ class Run:
     ready: dict[str, str] = field(default_factory=dict)
     """Paths whose needs are met, with their frame's prefix."""
     live: dict[str, None] = field(default_factory=dict)
-    """Paths that are scheduled, resting, waiting or open."""
+    """Paths that have begun and not ended."""
     closing: dict[str, None] = field(default_factory=dict)
     """Open paths whose inner lists have all ended, and waiting ones whose answer came."""
     failing: dict[str, None] = field(default_factory=dict)
@@ -100,6 +105,15 @@ class Run:
     commands: dict[str, None] = field(default_factory=dict)
     error_class: str = ""
     message: str = ""
+    parent: str = ""
+    """Of a child run: the run, and `parent_step` the path of the step, that asked for it."""
+    parent_step: str = ""
+    depth: int = 0
+    children: int = 0
+    """How many child runs were asked for so far."""
+    ending: str = ""
+    """Of a child run that is kept until its parent knows its end: how it ended, and `outputs` with what."""
+    outputs: bytes | None = None
     signals: dict[str, list[bytes]] = field(default_factory=dict)
     """By name: the values of signals that came before a step waited for them."""
     kept: int = 0
@@ -140,8 +154,8 @@ class Run:
             state.signal = ""
 
     def key(self, path: str) -> str:
-        """The idempotency key of a step: the same in all its attempts (PROTOCOL.md, 14)."""
-        return f"{self.id}.{self.incarnation:x}/{path}"
+        """The idempotency key of a step: the same in all its attempts (PROTOCOL.md, 14). A child's id is used once."""
+        return f"{self.id}/{path}" if self.parent else f"{self.id}.{self.incarnation:x}/{path}"
 
 
 def child_path(prefix: str, name: str) -> str:

@@ -2,9 +2,14 @@
 
 from typing import Any, TypeVar
 
+import orjson
+
 from schemas.commands import Command
 from schemas.message import Cause, Event
 from schemas.partition import CommandRefused
+from schemas.topics import MAX_VALUE
+from workflow.definition import Step
+from workflow.errors import ExpressionFailed
 from workflow.names import Names
 from workflow.partition import Partition
 from workflow.run import Run
@@ -53,6 +58,15 @@ class Transition:
         self.partition.end += 1
         self.events.append(event)
         return event
+
+    def rendered(self, step: Step, prefix: str, path: str) -> tuple[bytes, dict[str, Any]]:
+        """The step's arguments as JSON, and the places where secrets go. Raises ExpressionFailed."""
+        value, secrets = step.config.render(self.names(prefix, path))
+        text = orjson.dumps(value)
+        if len(text) > MAX_VALUE:
+            message = f"the value is {len(text)} bytes; at most {MAX_VALUE} fit in an event"
+            raise ExpressionFailed(message, f"step {path}")
+        return text, secrets
 
     def names(self, prefix: str, path: str = "") -> Names:
         """What the step at a path may read."""

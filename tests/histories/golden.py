@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from schemas.codec import decode, encode
+from schemas.codec import Decoder, encode, fingerprint
+from schemas.message import Event
 from tests.story import Shelf, Story, replay, told
 from workflow.ended import id_hash
 from workflow.partition import Partition
 
 FOLDER = Path(__file__).parent
+RELEASED = FOLDER / "released_schemas.json"
 
 SHAPES = """
 name: shapes
@@ -70,14 +72,22 @@ def summary(partition: Partition, run_ids: Iterable[str]) -> dict[str, Any]:
 def read(file: Path) -> tuple[dict[str, Any], Partition]:
     """A golden file, and what today's code folds its records into."""
     golden = json.loads(file.read_text(encoding="utf-8"))
-    events = [decode(bytes.fromhex(record["bytes"])) for record in golden["events"]]
+    events = _events(golden)
     assert [told(event) for event in events] == [record["told"] for record in golden["events"]]
     return golden, replay(events, Shelf(golden["definition"]))
 
 
 def run_ids(golden: dict[str, Any]) -> list[str]:
     """The runs of a golden file."""
-    return list(dict.fromkeys(decode(bytes.fromhex(record["bytes"])).run_id for record in golden["events"]))
+    return list(dict.fromkeys(event.run_id for event in _events(golden)))
+
+
+def _events(golden: dict[str, Any]) -> list[Event]:
+    """The records of then, read with the schemas that their writers published."""
+    decoder = Decoder()
+    for schema in json.loads(RELEASED.read_text(encoding="utf-8")).values():
+        decoder.learn(fingerprint(schema), schema)
+    return [decoder.decode(bytes.fromhex(record["bytes"])) for record in golden["events"]]
 
 
 def main() -> None:

@@ -1,15 +1,12 @@
 """A released fold never changes its meaning: the histories of the past fold into the states of the past."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.record import RECORDS, avro_schema
-from tests.histories.golden import FOLDER, STORIES, read, run_ids, summary
-
-RELEASED = Path(__file__).parent.parent / "histories" / "released_schemas.json"
+from tests.histories.golden import FOLDER, RELEASED, STORIES, read, run_ids, summary
 
 
 def test_every_story_has_its_file():

@@ -64,6 +64,23 @@ def test_a_start_with_an_id_of_its_own_is_the_same_run_wherever_it_arrives():
     assert first.command == wherever({**BODY, "command_id": "order-7"}, at=99).command
 
 
+def test_a_child_run_is_started_by_the_step_that_it_is_named_after():
+    child = "order-7.63f2a8c1b2d3e/facts/crm#1"
+    start = {"type": "StartRun", **BODY, "run_id": child, "parent_run": "order-7", "parent_step": "facts/crm"}
+    assert wherever(start).command.run_id == child
+    assert wherever({**start, "run_id": f"{child}/x#2", "parent_run": child, "parent_step": "x"})
+    assert wherever({"type": "CancelRun", "run_id": child})
+    for foreign in ({"parent_run": ""}, {"parent_run": "other"}, {"parent_step": "crm2"}):
+        assert taken({**start, **foreign}).reason == "run_id_invalid"
+
+
+def test_a_command_may_hold_a_value_and_a_yes():
+    asked = {"type": "AnswerApproval", "run_id": at_home("r"), "path": "ok", "by": "ada", "approved": True, "value": 3}
+    assert taken(asked).command.value == b"3" and taken(asked).command.approved is True
+    assert taken({**asked, "approved": "yes"}).reason == "field_invalid"
+    assert taken({**asked, "by": True}).reason == "field_invalid"
+
+
 def test_names_of_workflows_are_made_fit_for_run_ids():
     assert name_run("a b/ü", "c").startswith("a-b---")
     assert name_run("", "c").startswith("run-")

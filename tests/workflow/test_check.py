@@ -44,6 +44,7 @@ steps:
   - {id: e, parallel: {x: [{id: f, transform: 1}]}, on_error: [{id: g, wait: {until: "2026-03-01T09:00:00Z"}}]}
   - {id: h, approve: {by: ada, prompt: x, value: 1}, timeout: 1d, on_timeout: deny}
   - {id: i, wait: {signal: go}, timeout: 1d}
+  - {id: j, workflow: other@production, with: {n: 1}, output: string, timeout: 1h, deadline: 1d, retry: {attempts: 2}}
 outputs: "{{ steps.e.output }}"
 """
     assert not_yet(text) == []
@@ -74,7 +75,7 @@ steps:
   - {id: g, each: "{{ [1] }}", steps: [{id: h, tool: m.f, queue: gpu}]}
   - id: i
     parallel: {x: [{id: j, tool: m.f, undo: {tool: m.g}}]}
-    on_error: [{id: k, workflow: other}]
+    on_error: [{id: k, object: {get: x}}]
   - {id: l, transform: 1, timeout: 1s}
   - {id: n, when: has(settings.x), transform: "{{ settings.y }}"}
 on_failure: [{id: m, sql: {connection: c, query: q}}]
@@ -92,7 +93,7 @@ triggers: [{topic: t}]
         (13, "`each`"),
         (13, "`queue`"),
         (15, "`undo`"),
-        (16, "`workflow`"),
+        (16, "`object`"),
         (17, "`timeout` of a `transform` step"),
         (18, "`settings`"),
         (19, "`on_failure`"),
