@@ -7,7 +7,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from core import chain
-from cpu import Cpu
 from tailing import Ends
 from yardstick import acks
 
@@ -20,6 +19,7 @@ from streams.home import partition_of
 from streams.settings import WorkerSettings
 from streams.topics import ensure_topics
 from tests.brokers import Broker
+from tests.cpu import Cpu
 from tests.running import worker_process, worker_settings
 from workflow.parse.load import load
 

@@ -15,7 +15,7 @@ from logs import Tail, read
 from plan import Deed, plan
 from verdict import Evidence
 
-from schemas.topics import EVENTS, OUTCOMES, WORKERS
+from schemas.topics import COMMANDS, EVENTS, OUTCOMES, WORKERS
 from steps.settings import StepSettings
 from streams.client import Client, new_command_id
 from streams.settings import WorkerSettings
@@ -186,6 +186,7 @@ class Drive:
             self.doubtful,
             await read(bootstrap, settings.topic(EVENTS.name), count),
             await read(bootstrap, settings.topic(OUTCOMES.name), count),
+            await read(bootstrap, settings.topic(COMMANDS.name), count),
             await read(bootstrap, settings.topic(WORKERS.name), 1),
             ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else [],
             [(struck.pid, struck.time) for struck in self.struck],

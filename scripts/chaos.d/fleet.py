@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.settings import WorkerSettings
+from tests.cpu import children
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: Seconds until a worker that ended by itself is started again, as a supervisor would.
@@ -117,15 +118,6 @@ class Worker:
             if self.process.returncode is None:
                 self.process.kill()
                 await self.process.wait()
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process started."""
-    try:
-        threads = list(Path(f"/proc/{pid}/task").glob("*/children"))
-        return [int(child) for thread in threads for child in thread.read_text(encoding="utf-8").split()]
-    except OSError:  # it ended meanwhile
-        return []
 
 
 def _signal(pids: list[int], number: signal.Signals) -> None:

@@ -24,7 +24,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="draws the workflows and the plan (1)")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="nodes of Apache Kafka (1)")
     parser.add_argument("--json", action="store_true", help="the counts as JSON")
-    parser.add_argument("--keep", type=Path, help="leave the ledger and the workers' logs in this folder")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="leave the ledger, the workers' logs and, if it does not hold, the records in this folder",
+    )
     chosen = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that brokers go away is the point
     with tempfile.TemporaryDirectory(prefix="millrace-chaos-") as made, cluster(nodes=chosen.brokers) as kafka:
@@ -32,7 +36,10 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         drive = Drive(kafka, folder, chosen.seed, chosen.runs, 60 * chosen.minutes, _progress())
         begun = time.monotonic()
-        verdict = judge(asyncio.run(drive.all()))
+        evidence = asyncio.run(drive.all())
+        verdict = judge(evidence)
+        if chosen.keep and not verdict.holds:
+            report.write_down(evidence, folder)
         more: dict[str, Any] = {
             "killed": len(drive.struck),
             "deeds": drive.deeds,

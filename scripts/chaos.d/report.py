@@ -1,8 +1,9 @@
 """The verdict for people and for programs."""
 
+from pathlib import Path
 from typing import Any
 
-from verdict import Verdict
+from verdict import Evidence, Verdict
 
 
 def figures(verdict: Verdict, more: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +32,13 @@ def figures(verdict: Verdict, more: dict[str, Any]) -> dict[str, Any]:
 
 def _at(values: list[float], share: float) -> float | None:
     return round(values[min(len(values) - 1, int(len(values) * share))], 2) if values else None
+
+
+def write_down(evidence: Evidence, folder: Path) -> None:
+    """Every record of the three topics, a file each, a line each."""
+    for name in ("events", "outcomes", "commands"):
+        lines = [f"{line.partition} {line.offset} {line.time} {line.record}" for line in getattr(evidence, name)]
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
 
 
 LINES = [

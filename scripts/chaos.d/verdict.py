@@ -26,6 +26,7 @@ class Evidence:
     events: list[Line]
     outcomes: list[Line]
     """Of `workflow.outcomes`, stamped by the broker."""
+    commands: list[Line]
     beats: list[Line]
     ledger: list[str]
     struck: list[tuple[int, int]] = field(default_factory=list)

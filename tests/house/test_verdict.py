@@ -63,7 +63,7 @@ class Story:
         self.events.append(Line(0, len(self.events), 0, record))
 
     def judged(self, **changes: object):
-        given = {"accepted": {"r"}, "doubtful": set(), "beats": [], **changes}
+        given = {"accepted": {"r"}, "doubtful": set(), "beats": [], "commands": [], **changes}
         return judge(Evidence(events=self.events, outcomes=self.outcomes, ledger=self.ledger, **given))
 
 
