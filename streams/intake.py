@@ -35,15 +35,21 @@ class Incoming(Protocol):
     value: bytes | None
     headers: Any
     reading: int
+    ordinal: int
 
 
 class Intake:
-    """One topic of one partition. Messages of an earlier reading are dropped: they will come again."""
+    """One topic of one partition. Messages of an earlier reading are dropped: they will come again.
+
+    A position passes over what comes before it for good. So none is taken in whose predecessor did not arrive, whatever
+    lies between the fetch and here: the partition is read again from where the log says.
+    """
 
     def __init__(self, owner: "Owner", kind: str, topic: str) -> None:
         self.owner, self.kind, self.topic = owner, kind, topic
         self.reading = -1
-        self.taken = 0
+        self.arrived = self.taken = 0
+        self._looked = (-1, 0, 0)
         self._waiting: deque[Incoming] = deque()
         self._size = 0
         self._resting = False
@@ -57,17 +63,36 @@ class Intake:
 
     def close(self) -> None:
         """Take in nothing until opened again."""
-        self.reading, self.taken, self._busy = -1, 0, False
+        self.reading, self.arrived, self.taken, self._busy = -1, 0, 0, False
         self._size, self._resting = 0, False
         self._waiting.clear()
 
     def hand_over(self, message: Incoming) -> None:
         """Queue a message of the present reading."""
-        if message.reading == self.reading:
-            self._waiting.append(message)
-            self._size += _size(message)
-            self._pace()
-            self.wake()
+        if message.reading != self.reading:
+            return
+        if message.ordinal != self.arrived + 1:
+            return self._read_again()
+        self.arrived += 1
+        self._waiting.append(message)
+        self._size += _size(message)
+        self._pace()
+        self.wake()
+
+    def look(self) -> None:
+        """Once a second: what was fetched before the last look and has not arrived got lost."""
+        reading, arrived, fetched = self._looked
+        if self.reading < 0 or self.owner.phase != "live":
+            return
+        if (reading, arrived) == (self.reading, self.arrived) and fetched > arrived:
+            return self._read_again()
+        known = self.owner.parts.consumer.fetched(self.topic, self.owner.number, self.reading)
+        self._looked = (self.reading, self.arrived, known)
+
+    def _read_again(self) -> None:
+        logger.warning("messages got lost after the fetch; reading on from the log's position", topic=self.topic)
+        self.close()
+        self.owner.open_intakes()
 
     def _pace(self) -> None:
         """Fetching rests while enough is waiting: a flood stays at the broker."""

@@ -168,11 +168,18 @@ class Owner:
     def open_intakes(self) -> None:
         """Read on where the log says; before this owner is live that happens on its way there."""
         if self.phase == "live":
-            self.parts.spawn(self._open_intakes())
+            self.parts.spawn(self._read_on())
+
+    async def _read_on(self) -> None:
+        try:
+            await self._open_intakes()
+        except Exception as error:
+            self._surprise(error)
 
     async def _open_intakes(self) -> None:
         for intake in self.intakes.values():
-            await intake.open(self.state.positions[intake.kind])
+            if self.phase == "live":  # else its partition may be another's by now, in this very process
+                await intake.open(self.state.positions[intake.kind])
 
     async def declare_lost(self, worker: str) -> None:
         """What a lost worker had goes on, once all that it may have reported was taken in (PROTOCOL.md, 9)."""

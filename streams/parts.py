@@ -26,10 +26,13 @@ class Opener(Protocol):
     """The group's consumer, as an intake sees it."""
 
     async def open(self, topic: str, partition: int, offset: int) -> int:
-        """Read on from an offset; the number of this reading is on each message of it."""
+        """Read on from an offset; each message of this reading has its number, and its own ordinal in it."""
 
     async def reached(self, topic: str, partition: int, reading: int) -> tuple[int, int]:
-        """(the offset read up to, how many messages of this reading were handed over)."""
+        """(the offset read up to, how many messages of this reading were fetched)."""
+
+    def fetched(self, topic: str, partition: int, reading: int) -> int:
+        """How many messages of a reading were fetched; they arrive soon."""
 
     async def rest(self, topic: str, partition: int, reading: int, resting: bool) -> None:
         """Fetch nothing of this reading, or go on with it; what was handed over before still comes."""

@@ -23,9 +23,10 @@ YIELD_EVERY = 200
 
 
 class ReadMessage(ConsumerMessage):
-    """A message that knows which reading of its partition brought it."""
+    """A message that knows which reading of its partition brought it, and as which of its messages (1, 2, 3 …)."""
 
     reading: int = -1
+    ordinal: int = 0
 
 
 class LogThread(driver.AIOKafkaConsumerThread):
@@ -33,6 +34,8 @@ class LogThread(driver.AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.readings: dict[TP, int] = {}
+        self.fetched: dict[TP, tuple[int, int]] = {}
+        """Of each partition: the reading that fetched last, and how many messages it has fetched."""
         super().__init__(*args, **kwargs)
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
@@ -81,10 +84,21 @@ class LogThread(driver.AIOKafkaConsumerThread):
         return await consumer.position(driver.ensure_aiokafka_TP(tp)) if tp in consumer.assignment() else -1
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        """Fetched records with the number of the reading that they belong to."""
+        """Fetched records with their reading's number, and how many it fetched before."""
         records = await super()._fetch_records(*args, **kwargs)
         # no await since the fetcher let go of them: the numbers are those that were valid then
-        return {tp: (self.readings.get(tp, -1), messages) for tp, messages in records.items()}
+        return {tp: (*self._counted(tp, len(messages)), messages) for tp, messages in records.items()}
+
+    def _counted(self, tp: TP, more: int) -> tuple[int, int]:
+        reading = self.readings.get(tp, -1)
+        before = self.count(tp, reading)
+        self.fetched[tp] = (reading, before + more)
+        return reading, before
+
+    def count(self, tp: TP, reading: int) -> int:
+        """How many messages a reading has fetched."""
+        latest, count = self.fetched.get(tp, (-1, 0))
+        return count if latest == reading else 0
 
 
 class HoldingListener(driver.ConsumerRebalanceListener):
@@ -107,8 +121,6 @@ class LogConsumer(driver.Consumer):
     _thread: LogThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.handed: dict[TP, tuple[int, int]] = {}
-        """Of each partition: the present reading, and how many of its messages were handed over."""
         self.positions: Callable[[], Mapping[TP, int]] = dict
         self._committed: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
@@ -126,11 +138,14 @@ class LogConsumer(driver.Consumer):
         await self._thread.call_thread(self._thread.rest_in_thread, TP(topic, partition), reading, resting)
 
     async def reached(self, topic: str, partition: int, reading: int) -> tuple[int, int]:
-        """(the offset read up to, how many messages of this reading were handed over)."""
+        """(the offset read up to, how many messages of this reading were fetched)."""
         tp = TP(topic, partition)
         position = int(await self._thread.call_thread(self._thread.position_in_thread, tp))
-        latest, count = self.handed.get(tp, (-1, 0))
-        return position, count if latest == reading else 0
+        return position, self._thread.count(tp, reading)
+
+    def fetched(self, topic: str, partition: int, reading: int) -> int:
+        """How many messages of a reading were fetched; they arrive soon."""
+        return self._thread.count(TP(topic, partition), reading)
 
     async def perform_seek(self) -> None:
         """Owners seek; committed offsets say nothing about where to begin."""
@@ -154,10 +169,10 @@ class LogConsumer(driver.Consumer):
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 records, _active = await self._wait_next_records(1.0)
-                if not records:
-                    await asyncio.sleep(0)
-                elif self.flow_active:
+                if records:  # whether the flow is on or not: a reading that began meanwhile must miss nothing
                     await self._hand_over(records)  # type: ignore[arg-type]
+                else:
+                    await asyncio.sleep(0)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
@@ -165,17 +180,16 @@ class LogConsumer(driver.Consumer):
             if not self.app.should_stop:
                 raise
 
-    async def _hand_over(self, records: Mapping[TP, tuple[int, list[Any]]]) -> None:
+    async def _hand_over(self, records: Mapping[TP, tuple[int, int, list[Any]]]) -> None:
         callbacks = cast(Any, self.app.topics)._tp_to_callback
-        for tp, (reading, messages) in records.items():
-            known, count = self.handed.get(tp, (-1, 0))
-            self.handed[tp] = (reading, len(messages) + (count if known == reading else 0))
         since_yield = 0
-        for tp, (reading, messages) in records.items():
-            for record in messages:
+        for tp, (reading, before, messages) in records.items():
+            for ordinal, record in enumerate(messages, before + 1):
+                if (callback := callbacks.get(tp)) is None:
+                    break  # it is another's now
                 message = self._to_message(tp, record)
-                message.reading = reading
-                await callbacks[tp](message)
+                message.reading, message.ordinal = reading, ordinal
+                await callback(message)
                 since_yield += 1
                 if since_yield >= YIELD_EVERY:
                     since_yield = 0

@@ -131,6 +131,7 @@ class Worker:
         parts.spawn(parts.beats.run())
         parts.spawn(parts.marks.run())
         parts.spawn(self._look_for_lost())
+        parts.spawn(self._look_for_gaps())
         await self.app.start()
         logger.info("worker started", worker=self.id, seat=self.seat, broker=self.settings.bootstrap)
 
@@ -233,6 +234,13 @@ class Worker:
             for owner in list(self.owners.values()):
                 for worker in [w for w in owner.foreign if self.parts.beats.observed.lost(w)]:
                     self.parts.spawn(owner.declare_lost(worker))
+
+    async def _look_for_gaps(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            for owner in list(self.owners.values()):
+                for intake in owner.intakes.values():
+                    intake.look()
 
     def _fail(self, error: Exception) -> None:
         if not self._failed.done():

@@ -1,7 +1,6 @@
 """Stands between clients and a broker, passes requests on, and does harm when told to."""
 
 import asyncio
-import contextlib
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -52,18 +51,18 @@ class Proxy:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await self._pass_on(reader, writer)
-        finally:
-            self._writers.discard(writer)
-            writer.transport.abort()
+        task = asyncio.get_running_loop().create_task(self._pass_on(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._over(done, writer))
+
+    def _over(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        self._tasks.discard(task)
+        self._writers.discard(writer)
+        writer.transport.abort()
+        if not task.cancelled() and not isinstance(error := task.exception(), OSError | None):
+            raise error
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         broker_reader, broker_writer = await asyncio.open_connection("127.0.0.1", self.target)
@@ -77,7 +76,7 @@ class Proxy:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+            await asyncio.gather(*ways, return_exceptions=True)  # how a connection ended tells nothing
             broker_writer.transport.abort()
 
     async def _requests(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -17,6 +18,8 @@ from tests.e2e.test_workers import NOTED, check_ledger, world_for
 from tests.kafka_proxy import PRODUCE, Proxy, refusing
 from tests.running import Running, worker_process
 
+#: A connection that breaks while aiokafka makes it is left to the garbage collector, which says so.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 #: Share of one processor that a worker may use while it can do nothing.
 IDLE = 0.5
 
@@ -46,6 +49,7 @@ async def world(kafka: tuple[Cluster, int, int], proxy: Proxy, topic_prefix: str
     world = await world_for(Broker("kafka", f"127.0.0.1:{proxy.port}", True), topic_prefix)
     yield world
     await world.client.__aexit__()
+    gc.collect()
 
 
 @contextlib.asynccontextmanager

@@ -38,6 +38,7 @@ class Owner:
         )
         self.intake = Intake(self, "command", "c")  # type: ignore[arg-type]
         self.intake.reading = 1
+        self.known, self.opened = 0, 0
 
         self.rests: list[tuple[int, bool]] = []
 
@@ -55,6 +56,12 @@ class Owner:
         self.letters.append((decode(value), key))
         return 0, len(self.letters) - 1
 
+    def fetched(self, *_: Any) -> int:
+        return self.known
+
+    def open_intakes(self) -> None:
+        self.opened += 1
+
     def handle(self, message: Any) -> None:
         self.decided.append(message)
 
@@ -62,7 +69,8 @@ class Owner:
         """What was decided once all of these messages were taken in."""
         for at, value in enumerate(values):
             known = {"key": None, "headers": (), **more}
-            self.intake.hand_over(SimpleNamespace(topic="c", partition=0, offset=at, value=value, reading=1, **known))
+            place = {"topic": "c", "partition": 0, "offset": at, "reading": 1, "ordinal": at + 1}
+            self.intake.hand_over(SimpleNamespace(value=value, **place, **known))
         async with asyncio.timeout(5):
             while len(self.decided) < len(values):
                 await asyncio.sleep(0)
@@ -145,8 +153,7 @@ async def test_fetching_rests_while_enough_is_waiting_and_goes_on_at_half(monkey
         return len(owner.intake._waiting)
 
     for at in range(12):
-        message = SimpleNamespace(topic="c", partition=0, offset=at, value=START, key=None, headers=(), reading=1)
-        owner.intake.hand_over(message)
+        owner.intake.hand_over(arriving(at + 1))
     await asyncio.sleep(0.01)
     assert owner.rests == [(1, True)] and waiting() == 12
     owner.appender.backlog = 0
@@ -155,3 +162,41 @@ async def test_fetching_rests_while_enough_is_waiting_and_goes_on_at_half(monkey
         while waiting() or len(owner.rests) < 2:
             await asyncio.sleep(0)
     assert owner.rests == [(1, True), (1, False)] and len(owner.decided) == 12
+
+
+def arriving(ordinal: int) -> Any:
+    place = {"topic": "c", "partition": 0, "offset": 10 * ordinal, "reading": 1, "ordinal": ordinal}
+    return SimpleNamespace(value=START, key=None, headers=(), **place)
+
+
+async def test_nothing_is_taken_in_whose_predecessor_did_not_arrive():
+    """A position would pass over it for good: a rebalance once made Faust drop what it had fetched meanwhile."""
+    owner = Owner()
+    owner.intake.hand_over(arriving(1))
+    owner.intake.hand_over(arriving(3))
+    owner.intake.hand_over(arriving(4))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert owner.opened == 1 and owner.intake.reading == -1
+    assert [message.cause.offset for message in owner.decided] in ([], [10])
+
+
+async def test_a_last_message_that_does_not_arrive_is_missed_too():
+    owner = Owner()
+    owner.known = 2
+    owner.intake.hand_over(arriving(1))
+    owner.intake.look()
+    assert owner.opened == 0, "it may be on its way"
+    owner.intake.look()
+    assert owner.opened == 1 and owner.intake.reading == -1
+
+
+async def test_while_all_arrives_nothing_is_read_again():
+    owner = Owner()
+    for ordinal in range(1, 5):
+        owner.known = ordinal
+        owner.intake.look()
+        owner.intake.hand_over(arriving(ordinal))
+        owner.intake.look()
+    owner.intake.look()
+    assert owner.opened == 0
