@@ -1,5 +1,6 @@
 """A worker to be killed by tests: run_worker with settings from the command line, until SIGTERM."""
 
+import argparse
 import asyncio
 import signal
 import sys
@@ -13,22 +14,27 @@ from streams.settings import WorkerSettings
 from streams.worker import run_worker
 
 
+def settings() -> WorkerSettings:
+    said = argparse.ArgumentParser()
+    for name in ("bootstrap", "prefix"):
+        said.add_argument(name)
+    said.add_argument("partitions", type=int)
+    said.add_argument("session", type=float)
+    said.add_argument("data_dir", type=Path)
+    said.add_argument("seat")
+    said.add_argument("tools", nargs="*")
+    said.add_argument("--concurrency", type=int, default=500)
+    said.add_argument("--grace", type=float, default=5.0)
+    said.add_argument("--replies", type=Path)
+    told = vars(said.parse_args())
+    steps = StepSettings(models="scripted", replies=told.pop("replies"), tools_path=tuple(told.pop("tools")))
+    return WorkerSettings(app=f"{told['prefix']}app", steps=steps, **told)
+
+
 async def main() -> None:
-    bootstrap, prefix, partitions, session, data_dir, seat, *tools = sys.argv[1:]
-    settings = WorkerSettings(
-        bootstrap=bootstrap,
-        prefix=prefix,
-        app=f"{prefix}app",
-        seat=seat,
-        partitions=int(partitions),
-        data_dir=Path(data_dir),
-        session=float(session),
-        grace=5.0,
-        steps=StepSettings(models="scripted", tools_path=tuple(tools)),
-    )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run_worker(settings, stop, lambda _: print("ready", flush=True))
+    await run_worker(settings(), stop, lambda _: print("ready", flush=True))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ import pytest
 
 from schemas import events as e
 from schemas import partition as p
-from steps.clock import uptime
 from streams.client import Client
 from streams.topics import ensure_topics
-from streams.worker import Superseded
 from tests.running import Running, worker_process, worker_settings
 
 ARGUMENTS = '{ledger: "{{ inputs.ledger }}", line: l, seconds: "{{ inputs.seconds }}"}'
@@ -118,55 +116,4 @@ async def test_a_worker_that_stops_in_order_finishes_what_runs_and_leaves_nothin
         assert set(times.values()) == {1}
     finally:
         await world.end()
-        await world.client.__aexit__()
-
-
-@pytest.mark.brokers("kafka")  # the embedded broker's groups wait for a stopped member for ever
-@pytest.mark.timeout(120)
-async def test_a_stopped_process_that_goes_on_can_neither_change_a_run_nor_begin_a_step(broker, topic_prefix, tmp_path):
-    """SIGSTOP for longer than everybody's patience, with steps under way: a zombie (PROTOCOL.md, 2, 5-8)."""
-    world, ledger = await world_for(broker, topic_prefix), tmp_path / "ledger"
-    first = await worker_process(world.settings, "seat-1")
-    second = None
-    try:
-        await world.publish(NOTED)
-        runs = [await world.client.start("noted", {"ledger": str(ledger)}) for _ in range(60)]
-        await world.until(e.StepSucceeded, 10)
-        first.send_signal(signal.SIGSTOP)
-        second = await worker_process(world.settings, "seat-2")
-        ended = await world.until(e.RunSucceeded, len(runs), timeout=60)
-        before = len(ledger.read_text().splitlines())
-        first.send_signal(signal.SIGCONT)
-        await asyncio.sleep(4.0)
-        assert {event.run_id for event in ended} == set(runs)
-        records = [r for r in await world.records() if r.run_id]
-        check_ledger(ledger.read_text(), records)
-        assert len(await world.until(e.RunSucceeded, len(runs))) == len(runs)
-        begun_late = len(ledger.read_text().splitlines()) - before
-        assert begun_late == 0, "a step was begun by a process whose beats had stopped coming back"
-    finally:
-        for process in (first, second):
-            if process is not None and process.returncode is None:
-                process.terminate()
-                await asyncio.wait_for(process.wait(), 30)
-        await world.client.__aexit__()
-
-
-@pytest.mark.timeout(90)
-async def test_a_process_whose_seat_was_taken_begins_nothing_more_and_ends(broker, topic_prefix):
-    """A newer start on the seat is read as its own goodbye by the process that sat there (PROTOCOL.md, 10)."""
-    world = await world_for(broker, topic_prefix, seat="one")
-    await world.begin()
-    second = None
-    try:
-        beats = world.worker.parts.beats
-        assert beats.begin_by() > uptime()
-        second = await worker_process(world.settings, "one")
-        with pytest.raises(Superseded, match="one"):
-            await asyncio.wait_for(world.task, 30)
-        assert beats.begin_by() < uptime()
-    finally:
-        if second is not None:
-            second.terminate()
-            await asyncio.wait_for(second.wait(), 30)
         await world.client.__aexit__()
