@@ -11,6 +11,7 @@ from console.failure import Failure, usage
 if TYPE_CHECKING:
     from streams.client import Client, Publication
     from workflow.definition import Workflow
+    from workflow.errors import Problem
 
 _ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 
@@ -44,6 +45,7 @@ def publish(
 
     async def work() -> list["Publication"]:
         async with connected(settings) as client:
+            await _check_children(client, workflows)
             return [await publish_workflow(client, workflow, aliases) for workflow in workflows]
 
     settings = load()
@@ -63,7 +65,7 @@ def _aliases(names: list[str]) -> tuple[str, ...]:
 
 def read_workflows(files: list[Path]) -> list["Workflow"]:
     """The workflows in these files. Raises Failure with every problem of every file; warnings are shown."""
-    from workflow.errors import DefinitionInvalid, Problem
+    from workflow.errors import DefinitionInvalid
 
     workflows: list[Workflow] = []
     problems: list[Problem] = []
@@ -75,13 +77,38 @@ def read_workflows(files: list[Path]) -> list["Workflow"]:
         else:
             workflows.append(workflow)
         problems += found
+    _tell_problems(problems)
+    return workflows
+
+
+def _tell_problems(problems: list["Problem"]) -> None:
+    """Warnings are shown. Raises Failure where there are errors."""
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         what = f"{len(errors)} problem{'s' if len(errors) > 1 else ''}, nothing was published"
         raise Failure(what, lines=tuple(f"\n{problem}" for problem in problems))
     for warning in problems:
         typer.echo(f"{warning}\n", err=True)
-    return workflows
+
+
+async def _check_children(client: "Client", workflows: list["Workflow"]) -> None:
+    """What they hand to the workflows that they run, against what is published now, or with them."""
+    from workflow.check_children import check_children
+    from workflow.parse.load import load
+
+    if not any(step.kind == "workflow" for workflow in workflows for step in workflow.every_step):
+        return
+    catalogue, given = await client.definitions(), {workflow.name: workflow for workflow in workflows}
+
+    def find(reference: str) -> "Workflow | None":
+        name, _, alias = reference.partition("@")
+        if name in given and alias in ("", "latest"):
+            return given[name]
+        found = catalogue.resolve(reference)
+        published = catalogue.source(found[2]) if found else None
+        return None if published is None else load(published.source, published.file)
+
+    _tell_problems([problem for workflow in workflows for problem in check_children(workflow, find)])
 
 
 def _read(file: Path) -> tuple["Workflow", list[Any]]:

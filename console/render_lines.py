@@ -34,11 +34,13 @@ def _said(event: Event, story: RunStory) -> str:
             return f"{event.command} refused: {event.message}"
         case p.RunQuarantined():
             return f"{event.run_id} set aside: {event.reason}"
-    return _of_people(event, story) or _plainly(event)
+    return _of_others(event, story) or _plainly(event)
 
 
-def _of_people(event: Event, story: RunStory) -> str:
-    """What people are asked, answer and tell."""
+def _of_others(event: Event, story: RunStory) -> str:
+    """What people are asked, answer and tell, and what other runs are asked for."""
+    if isinstance(event, e.ChildRequested):
+        return f"{event.path}: workflow {event.workflow} runs as {event.child}"
     if isinstance(event, e.ApprovalRequested):
         return f"{event.path}: {', '.join(event.by)} asked: {event.prompt}"
     return story.notes[-1] if isinstance(event, e.SignalReceived | e.ApprovalAnswered) else ""

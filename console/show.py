@@ -90,7 +90,7 @@ def _step(line: Any, run_ended: int | None) -> Any:
     return StepLine(
         path=line.path,
         kind=line.kind or "",
-        target=line.target or "",
+        target=" ".join(part for part in (line.target, line.child_run) if part),
         status="running" if line.status in ("scheduled", "open") else line.status,
         attempts=line.attempts or 0,
         started=began,

@@ -155,6 +155,11 @@ class RunStory:
         why = f": {event.reason}" if event.reason else ""
         self.notes.append(f"{who} {'approved' if event.approved else 'denied'} {event.path}{why}")
 
+    def _child_requested(self, event: e.ChildRequested) -> None:
+        line = self._line(event.path)
+        line.kind, line.target, line.status = "workflow", f"{event.workflow} {event.child}", "running"
+        line.attempts, line.started, line.ended = event.attempt, line.started or event.time, None
+
     def _step_left(self, event: e.StepSkipped | e.StepCancelled) -> None:
         line = self._line(event.path)
         line.status = "skipped" if isinstance(event, e.StepSkipped) else "cancelled"
@@ -192,6 +197,7 @@ _FOLDS: dict[type[Event], Callable[[RunStory, Any], None]] = {
     e.SignalReceived: RunStory._signalled,
     e.ApprovalAnswered: RunStory._answered,
     e.StepOpened: RunStory._step_opened,
+    e.ChildRequested: RunStory._child_requested,
     e.StepSkipped: RunStory._step_left,
     e.StepCancelled: RunStory._step_left,
     e.OutcomeIgnored: RunStory._ignored,

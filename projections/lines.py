@@ -72,6 +72,7 @@ class StepLine:
     worker: str | None
     target: str | None
     queue: str | None
+    child_run: str | None
     scheduled_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None

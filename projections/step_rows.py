@@ -111,6 +111,33 @@ def _opened(batch: Batch, place: Place, event: e.StepOpened) -> None:
     )
 
 
+def _child_requested(batch: Batch, place: Place, event: e.ChildRequested) -> None:
+    batch.runs.merge(place.run, attempts=1)
+    batch.steps.merge(
+        (*place.run, event.path),
+        step=event.step,
+        kind="workflow",
+        status="scheduled",
+        attempts=event.attempt,
+        tries=event.tries,
+        target=event.workflow,
+        child_run=event.child,
+        scheduled_at=place.when,
+    )
+    batch.attempts.merge(
+        (*place.run, event.path, event.attempt),
+        worker=event.child,
+        target=event.workflow,
+        tries=event.tries,
+        scheduled_at=place.when,
+    )
+
+
+def _child_started(batch: Batch, place: Place, event: e.ChildStarted) -> None:
+    batch.steps.merge((*place.run, event.path), status="running", started_at=place.when)
+    batch.attempts.merge((*place.run, event.path, event.attempt), started_at=place.when)
+
+
 def _skipped(batch: Batch, place: Place, event: e.StepSkipped) -> None:
     batch.steps.merge(
         (*place.run, event.path), step=event.step, status="skipped", scheduled_at=place.when, last_ended_at=place.when
@@ -181,6 +208,8 @@ CHANGES: dict[type[Event], Callable[[Batch, Place, Any], None]] = {
     e.StepFailed: _failed,
     e.StepReleased: _released,
     e.StepOpened: _opened,
+    e.ChildRequested: _child_requested,
+    e.ChildStarted: _child_started,
     e.StepSkipped: _skipped,
     e.StepCancelled: _cancelled,
     e.OutcomeIgnored: _ignored,

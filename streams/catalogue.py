@@ -76,9 +76,14 @@ class Catalogue:
             self.take(*record)
 
     def resolve(self, reference: str) -> tuple[str, int, str] | None:
-        """(name, version, hash) of NAME, NAME@VERSION or NAME@ALIAS."""
+        """(name, version, hash) of NAME, NAME@VERSION, NAME@ALIAS or NAME@HASH."""
         name, _, alias = reference.partition("@")
-        found = self.names[name].aliases.get(alias or LATEST) if name in self.names else None
+        if name not in self.names:
+            return None
+        known = self.names[name]
+        found = known.aliases.get(alias or LATEST)
+        if found is None and (version := known.version_of(alias)) is not None:
+            found = (version, alias)
         return (name, *found) if found else None
 
     def source(self, definition: str) -> WorkflowPublished | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from workflow.definition import Step, Steps, Workflow
+from workflow.definition import Step, Workflow
 from workflow.errors import Place, Problem, Problems
 from workflow.keys import KINDS
 from workflow.supported import (
@@ -41,28 +41,14 @@ def _not_yet(workflow: Workflow) -> Iterator[tuple[str, Place]]:
     for name in workflow.defaults:
         if name not in SUPPORTED_DEFAULTS:
             yield f"`{name}` in `defaults`", workflow.keys["defaults"]
-    for step in _steps(workflow):
+    for step in workflow.every_step:
         yield from _in_step(step)
-
-
-def _steps(workflow: Workflow) -> Iterator[Step]:
-    """Every step of the file."""
-    for steps in (workflow.steps, workflow.on_failure, workflow.finally_):
-        if steps is not None:
-            yield from _in_steps(steps)
-
-
-def _in_steps(steps: Steps) -> Iterator[Step]:
-    for step in steps.order:
-        yield step
-        for inner in _lists(step):
-            yield from _in_steps(inner)
 
 
 def _endless(workflow: Workflow) -> Iterator[Step]:
     """Steps that wait for somebody without an end."""
     if workflow.deadline is None:
-        yield from (step for step in _steps(workflow) if step.timeout is None and _waits_for_somebody(step))
+        yield from (step for step in workflow.every_step if step.timeout is None and _waits_for_somebody(step))
 
 
 def _waits_for_somebody(step: Step) -> bool:
@@ -88,12 +74,3 @@ def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
 def _paths(step: Step) -> Iterator[tuple[str, ...]]:
     yield from step.config.paths
     yield from step.when.paths if step.when is not None else ()
-
-
-def _lists(step: Step) -> Iterator[Steps]:
-    yield from step.branches.values()
-    yield from (case.steps for case in step.cases)
-    if step.body is not None:
-        yield step.body
-    if isinstance(step.on_error, Steps):
-        yield step.on_error

@@ -10,6 +10,7 @@ from schemas.commands import ForgetRun
 from schemas.outcomes import ChildReported, StepReported
 from workflow.definition import Step, Workflow
 from workflow.errors import ExpressionFailed
+from workflow.made import made
 from workflow.run import Run
 from workflow.transition import Transition
 
@@ -56,15 +57,25 @@ def earliest(*times: int | None) -> int | None:
 
 def _pinned(t: Transition, step: Step, prefix: str, path: str) -> dict[str, Any]:
     """What the child is: its definition, unless that is not known here yet, and inputs that fit it."""
-    inputs, _ = t.rendered(step, prefix, path)
+    arguments, _ = t.rendered(step, prefix, path)
+    if "define" in step.settings:
+        return _made(arguments, path)
     reference = step.target or ""
     found = t.partition.workflows.resolve(reference)
     workflow = None if found is None else t.partition.workflows.get(found[2])
     if found is None or workflow is None:
-        return {"workflow": reference, "inputs": inputs}
+        return {"workflow": reference, "inputs": arguments}
     name, version, definition = found
-    filled = _fitting(workflow, inputs, path)
+    filled = _fitting(workflow, arguments, path)
     return {"workflow": f"{name}@{version}", "version": version, "definition": definition, "inputs": filled}
+
+
+def _made(arguments: bytes, path: str) -> dict[str, Any]:
+    """A definition that the run itself made; its text goes on the log, and to its child under its hash."""
+    asked = orjson.loads(arguments)
+    source, workflow = made(asked["define"], path)
+    inputs = _fitting(workflow, orjson.dumps(asked["with"]), path)
+    return {"workflow": workflow.name, "definition": workflow.version_hash, "source": source, "inputs": inputs}
 
 
 def _fitting(workflow: Workflow, inputs: bytes, path: str) -> bytes:

@@ -1,6 +1,6 @@
 """A workflow as `decide` sees it: frozen, resolved, defaults merged in, durations in microseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,6 +83,16 @@ class Step:
     settings: Mapping[str, Json] = field(default_factory=dict)
     keys: Mapping[str, Place] = field(default_factory=dict)
 
+    @property
+    def lists(self) -> "Iterator[Steps]":
+        """The lists of steps inside it."""
+        yield from self.branches.values()
+        yield from (case.steps for case in self.cases)
+        if self.body is not None:
+            yield self.body
+        if isinstance(self.on_error, Steps):
+            yield self.on_error
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -96,6 +106,14 @@ class Steps:
     @property
     def last(self) -> Step:
         return self.order[-1]
+
+    @property
+    def every(self) -> Iterator[Step]:
+        """Its steps, and those inside them."""
+        for step in self.order:
+            yield step
+            for inner in step.lists:
+                yield from inner.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +152,10 @@ class Workflow:
     source: str = ""
     file: str = "<workflow>"
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def every_step(self) -> Iterator[Step]:
+        """Every step of the file."""
+        for steps in (self.steps, self.on_failure, self.finally_):
+            if steps is not None:
+                yield from steps.every

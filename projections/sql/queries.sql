@@ -47,7 +47,7 @@ WITH spent AS (
     FROM priced_calls WHERE run_id = $run_id AND incarnation = $incarnation GROUP BY path
 )
 SELECT
-    path, step, kind, status, attempts, tries, worker, target, queue, scheduled_at, started_at, ended_at, waits_until,
+    path, step, kind, status, attempts, tries, worker, target, queue, child_run, scheduled_at, started_at, ended_at, waits_until,
     output, error_class, error_message, last_error_class, last_error_message,
     coalesce(calls, 0) AS calls, coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS output_tokens,
     CASE WHEN calls IS NULL THEN CAST(0 AS DECIMAL(38, 9)) ELSE usd END AS usd, coalesce(unpriced, 0) AS unpriced

@@ -108,3 +108,14 @@ FROM approvals
 JOIN runs USING (run_id, incarnation)
 JOIN steps USING (run_id, incarnation, path)
 WHERE runs.state = 'running' AND steps.status = 'waiting' AND answered_at IS NULL;
+
+-- Every run with the child runs below it: whose they are, how deep, and by which step they were asked for.
+CREATE OR REPLACE VIEW run_descendants AS
+WITH RECURSIVE below AS (
+    SELECT run_id AS ancestor, run_id, CAST(NULL AS VARCHAR) AS parent_run, CAST(NULL AS VARCHAR) AS parent_step, 0 AS depth
+    FROM runs
+    UNION ALL
+    SELECT below.ancestor, runs.run_id, runs.parent_run, runs.parent_step, below.depth + 1
+    FROM below JOIN runs ON runs.parent_run = below.run_id
+)
+SELECT ancestor, run_id, parent_run, parent_step, depth FROM below WHERE depth > 0;

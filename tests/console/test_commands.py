@@ -233,3 +233,20 @@ def test_a_run_is_told_something_and_its_question_is_answered(mill: Millrace) ->
         {"answered_by": "grace", "answered_as": "finance", "reason": "he is right", "name": "paid"}
     ]
     assert mill("approvals").out == "nothing waits for an answer\n"
+
+
+def test_a_child_is_published_with_its_parent_and_shown_from_it(mill: Millrace) -> None:
+    Path("family.yaml").write_text("name: family\nsteps: [{id: c, workflow: hello, with: {name: 5}}]", encoding="utf-8")
+    said = mill("publish", "hello.yaml", "family.yaml")
+    assert said.code == 1 and "`hello` wants `name` as string, not integer" in said.err
+    Path("family.yaml").write_text(
+        "name: family\nsteps: [{id: c, workflow: hello, with: {name: Ada}}]", encoding="utf-8"
+    )
+    assert "published family@1" in mill("publish", "hello.yaml", "family.yaml").out
+    told = json.loads(mill("start", "family", "--wait", "--json").out)
+    assert told["status"] == "succeeded" and "text" in told["outputs"]
+    child = until(lambda: json.loads(mill("query", "select run_id from run_descendants", "--json").out))[0]["run_id"]
+    assert child.startswith(told["run_id"] + ".") and child.endswith("/c#1")
+    assert f"hello@1 {child}" in mill("show", told["run_id"]).out
+    assert json.loads(mill("show", child, "--json").out)["run"]["parent_run"] == told["run_id"]
+    assert mill("watch", child).code == 0

@@ -152,6 +152,13 @@ def test_steps_that_wait_are_given_back_or_are_cancelled() -> None:
     assert [steps[path].status for path in ("w", "a", "b")] == ["waiting", "waiting", "cancelled"]
 
 
+def test_a_child_run_is_named_in_its_step() -> None:
+    run = Teller().begin().tell(e.ChildRequested, path="c", step="c", attempt=1, child="r-1.5/c#1", workflow="leaf@2")
+    step = story(run.events).steps["c"]
+    assert (step.kind, step.target, step.status, step.attempts) == ("workflow", "leaf@2 r-1.5/c#1", "running", 1)
+    assert line(run.events[-1], RunStory("r-1")).endswith("c: workflow leaf@2 runs as r-1.5/c#1")
+
+
 def test_signals_and_answers_are_noted() -> None:
     run = Teller().begin().tell(e.SignalReceived, name="go", value=b"1", sent_by="ada@here")
     run.tell(e.ApprovalRequested, path="ok", step="ok", by=["finance"], prompt="Sure?")

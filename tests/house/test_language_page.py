@@ -9,13 +9,16 @@ import pytest
 
 from schemas import events as e
 from tests.house.tree import ROOT, text
-from tests.story import Shelf, Story
+from tests.neighbours import Neighbours
+from tests.story import Story
 from workflow.check import check
 from workflow.parse.load import load
 
 PAGE = text(Path("docs/language.md"))
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PLAN = {"name": "plan", "inputs": {"n": "integer"}, "steps": [{"id": "a", "transform": "{{ inputs.n + 1 }}"}]}
 INPUTS: dict[str, Any] = {
+    "bill": {"customer": "Ada", "plan": PLAN},
     "invoice": {"customer": "Ada", "hours": 2},
     "judge": {"ticket": "lost parcel"},
     "refund": {"sum": 40},
@@ -25,6 +28,7 @@ OUTPUTS = {
     "order": {"c": 3, "both": {"left": "left", "right": 3}},
     "judge": {"verdict": "done", "tokens": 0},
     "careful": {"it": "nothing"},
+    "bill": {"net": 180.0, "made": 4},
     "refund": {"paid": False, "approved": True, "sum": 40.0},
 }
 
@@ -33,21 +37,33 @@ OUTPUTS = {
 def test_an_example_of_the_page_is_checked_and_runs(source: str) -> None:
     workflow = load(source)
     assert [problem for problem in check(workflow) if problem.severity == "error"] == []
-    story = Story(shelf=Shelf(source)).start(**INPUTS.get(workflow.name, {}))
-    for _ in range(9):
-        run = story.partition.runs.get("r")
-        if run is None:
+    world = Neighbours(*EXAMPLES, count=1)
+    story = world.home("r").start("r", workflow.name, **INPUTS.get(workflow.name, {}))
+    world.settle()
+    for _ in range(20):
+        if "r" not in story.partition.runs:
             break
-        path = next(iter(run.live))
-        if run.steps[path].approval is not None:
-            story.approve(path)
-        elif run.steps[path].phase == "waiting":
-            story.timer(path)
-        else:
-            story.succeed(path, None if workflow.name == "careful" else "done", calls=_calls(workflow.name))
-    ended = story.events[-1]
-    assert isinstance(ended, e.RunSucceeded), ended
+        answer(story, workflow.name)
+        world.settle()
+    ended = next(event for event in story.history if isinstance(event, e.RunSucceeded) and event.run_id == "r")
     assert orjson.loads(ended.outputs) == OUTPUTS[workflow.name]
+
+
+def answer(story: Story, name: str) -> None:
+    """What the steps under way wait for, one after the other."""
+    run_id, path = next(
+        (run_id, path)
+        for run_id, run in story.partition.runs.items()
+        for path in run.live
+        if run.steps[path].phase in ("scheduled", "waiting")
+    )
+    state = story.run(run_id).steps[path]
+    if state.approval is not None:
+        story.approve(path, run_id=run_id)
+    elif state.phase == "waiting":
+        story.timer(path, run_id=run_id)
+    else:
+        story.succeed(path, None if name == "careful" else "done", calls=_calls(name), run_id=run_id)
 
 
 def _calls(name: str) -> list[Any]:

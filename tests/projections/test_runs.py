@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from projections.query import query
 from projections.runs import RunUnknown, list_refusals, list_runs, positions, show_run
 from projections.store import Store
 from schemas import events as e
@@ -154,3 +155,23 @@ def test_refusals_are_listed_newest_first(snapshot: Path) -> None:
 
 def test_positions_tell_how_far_the_log_was_read(snapshot: Path) -> None:
     assert positions(snapshot) == {0: 21}
+
+
+def test_a_child_run_is_found_from_its_parent_and_the_other_way_round(tmp_path: Path) -> None:
+    log = Log(1)
+    owner = Owner(log, 0, "w1").claim()
+    owner.start("top")
+    owner.write(e.ChildRequested, "top", path="c", step="c", attempt=1, child="top.1/c#1", workflow="leaf@2")
+    owner.start("top.1/c#1", "leaf", parent_run="top", parent_step="c", depth=1)
+    owner.write(e.ChildStarted, "top", path="c", attempt=1, child="top.1/c#1")
+    owner.start("low", "leaf", parent_run="top.1/c#1", parent_step="d", depth=2)
+    path = tmp_path / "lineage.duckdb"
+    with Store(path, "workflow.events") as store:
+        project(store, log.records())
+    view = show_run(path, "top")
+    assert [(step.kind, step.status, step.target, step.child_run) for step in view.steps] == [
+        ("workflow", "running", "leaf@2", "top.1/c#1")
+    ]
+    assert [(one.attempt, one.worker, one.status) for one in view.attempts] == [(1, "top.1/c#1", "scheduled")]
+    found = query(path, "SELECT run_id, parent_step, depth FROM run_descendants WHERE ancestor = 'top' ORDER BY depth")
+    assert found.rows == [("top.1/c#1", "c", 1), ("low", "d", 2)]

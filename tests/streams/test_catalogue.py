@@ -25,6 +25,7 @@ def test_names_versions_and_aliases_stand_for_hashes() -> None:
     assert known.resolve("hello") == ("hello", 2, "h2")
     assert known.resolve("hello@latest") == ("hello", 2, "h2")
     assert known.resolve("hello@1") == ("hello", 1, "h1")
+    assert known.resolve("hello@h1") == ("hello", 1, "h1")
     assert known.resolve("hello@production") is None
     assert known.resolve("bye") is None
     assert known.names["hello"].newest == 2

@@ -20,6 +20,7 @@ from workflow.yaml import Mapping, Node, Scalar, plain
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _TOOL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|mcp:[\w./*-]+", re.ASCII)
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9_./-]*(@[\w.-]+)?", re.ASCII)
 _CALLED = ("system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop", "attach")
 
 
@@ -110,11 +111,11 @@ def _tool(context: Context) -> Arguments:
     return Arguments(_values(context, node), name)
 
 
-def _values(context: Context, node: Node | None) -> Template:
+def _values(context: Context, node: Node | None, *, secrets: bool = True) -> Template:
     """The arguments of a call: a mapping, or one template that gives a mapping."""
     if node is None:
         return constant({})
-    template = context.template(node, "")
+    template = context.template(node, *([""] if secrets else []))
     if template.type.kind not in ("map", "dyn"):
         context.problems.add("type", f"`with` is a mapping, not a {template.type}", "write {name: value}", node.place)
     return template
@@ -178,13 +179,23 @@ def _plain_level(context: Context) -> Arguments:
 
 
 def _workflow(context: Context) -> Arguments:
-    node = context.fields.node_of("workflow")
-    values = _values(context, context.fields.node_of("with"))
-    if isinstance(node, Mapping):
-        child = Fields(node, LEVELS["child"].keys, "`workflow`", context.problems)
-        context.template(_mapping(child.entries, child))
-        return Arguments(values, None, (), {"define": plain(node)})
-    return Arguments(values, context.fields.value("workflow"))
+    """A child's inputs; of a generated one `{define, with}`. They stand in its events, so no secret may."""
+    node, inputs = context.fields.node_of("workflow"), context.fields.node_of("with")
+    values = _values(context, inputs, secrets=False)
+    if not isinstance(node, Mapping):
+        return Arguments(values, _reference(context))
+    child = Fields(node, LEVELS["child"].keys, "`workflow`", context.problems)
+    made = {**child.entries, "with": inputs or Mapping({}, {}, node.place)}
+    return Arguments(context.template(_mapping(made, child)), None, (), {"define": plain(node)})
+
+
+def _reference(context: Context) -> str:
+    name = str(context.fields.value("workflow", ""))
+    if "workflow" in context.fields and _REFERENCE.fullmatch(name) is None:
+        place = context.fields.entries["workflow"].place
+        remedy = "write name, name@3 or name@production; for a generated one {define: …}"
+        context.problems.add("workflow", f"`{name}` is no name of a workflow", remedy, place)
+    return name
 
 
 def _each(context: Context) -> Arguments:
