@@ -1,34 +1,36 @@
 """What dev must know of its archive before it restores it: for how many partitions it was written, and by whom."""
 
-import json
 import shutil
 from pathlib import Path
 
 from console.failure import Failure
 
-_NOTE = "archive.json"
-_FORMAT = 1
+_RESET = "millrace dev --reset"
+_ANEW = f"use the version that wrote it, or begin anew: {_RESET}"
 
 
 def check_partitions(archive: Path, partitions: int) -> None:
     """A run's home depends on the number of partitions: an archive is for that number which it was begun with."""
-    note = archive / _NOTE
-    if not note.exists():
-        archive.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps({"format": _FORMAT, "partitions": partitions}) + "\n", encoding="utf-8")
-        return
+    from streams.archive_directory import DirectoryStore
+    from streams.archive_manifest import Manifest, NoArchive, read_manifest
+
     try:
-        written = json.loads(note.read_text(encoding="utf-8"))
-        found = written["format"], written["partitions"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Failure("the archive's own note can't be read", where=str(note), cause=told(error)) from error
-    if found[0] != _FORMAT:
-        remedy = "use that version, or begin anew: millrace dev --reset"
-        raise Failure("the archive was written by another version of Millrace", where=str(archive), remedy=remedy)
-    if found[1] != partitions:
-        what = f"the archive is for {found[1]} partitions, and the settings say {partitions}"
-        remedy = f"set partitions = {found[1]}, or begin anew: millrace dev --reset"
-        raise Failure(what, where=str(archive), remedy=remedy)
+        manifest = read_manifest(DirectoryStore(archive))
+    except NoArchive as error:
+        raise Failure("the archive can't be used", cause=str(error), remedy=_ANEW) from error
+    if manifest is None:
+        return Manifest(partitions).write(DirectoryStore(archive))
+    if manifest.cut is not None:
+        what = "the archive is a backup, made by `millrace archive`: dev would write on in it"
+        raise Failure(what, where=str(archive), remedy="use another folder (--data DIR)")
+    refuse_partitions(manifest.partitions, partitions, f"or begin anew: {_RESET}")
+
+
+def refuse_partitions(found: int, partitions: int, remedy: str) -> None:
+    """Raises Failure where the archive is not for so many partitions."""
+    if found != partitions:
+        what = f"the archive is for {found} partitions, and the settings say {partitions}"
+        raise Failure(what, remedy=f"set partitions = {found}, {remedy}")
 
 
 def forget(*paths: Path) -> None:

@@ -111,18 +111,20 @@ class DevServer:
     async def _restore(self) -> dict[int, int]:
         """Bring the archive back; where each partition of the events ends then."""
         from schemas.topics import EVENTS
+        from streams.archive_directory import DirectoryStore
         from streams.archive_restore import restore
 
         began = time.monotonic()
-        restored = await restore(self.settings.broker, self.settings.topic_prefix, self.archive)
+        restored = await restore(self.settings.broker, self.settings.topic_prefix, DirectoryStore(self.archive))
         if restored.records:
             self.restored = f"{restored.records:,} records restored in {time.monotonic() - began:.1f} s"
         return {number: end for (topic, number), end in restored.ends.items() if topic == EVENTS.name}
 
     async def _start_archiver(self, opening: AsyncExitStack) -> None:
+        from streams.archive_directory import DirectoryStore
         from streams.archive_tail import Archiver
 
-        archiver = Archiver(self.settings.broker, self.settings.topic_prefix, self.archive)
+        archiver = Archiver(self.settings.broker, self.settings.topic_prefix, DirectoryStore(self.archive))
         await archiver.start()
         self._watch(archiver.closed(), "the archive can't be written any more")
 
@@ -151,10 +153,12 @@ class DevServer:
     async def _archive_events(self) -> None:
         """What a worker that died had no time to archive, or one that dev did not start."""
         from schemas.topics import EVENTS
+        from streams.archive_directory import DirectoryStore
         from streams.archive_tail import Archiver
 
         if not self._broker_died:
-            async with Archiver(self.settings.broker, self.settings.topic_prefix, self.archive, (EVENTS,)):
+            broker, store = self.settings.broker, DirectoryStore(self.archive)
+            async with Archiver(broker, self.settings.topic_prefix, store, (EVENTS,)):
                 return
 
     def _log(self, name: str) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.topics import EVENTS
+from streams.archive_directory import DirectoryStore
 from streams.archive_format import Archived
 from streams.archive_tail import copy
 from streams.archive_topic import SYNC_EVERY, TopicArchive
@@ -26,7 +27,7 @@ class EventArchive:
     """Every record of `workflow.events`, void ones too, at its own offset; without gaps from 0."""
 
     def __init__(self, folder: Path, *, sync_every: float = SYNC_EVERY) -> None:
-        self._topic = TopicArchive(folder / EVENTS.name, sync_every=sync_every)
+        self._topic = TopicArchive(DirectoryStore(folder), EVENTS.name, sync_every=sync_every)
         self._next: dict[int, int] = {}
 
     def next_offset(self, partition: int) -> int:

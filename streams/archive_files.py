@@ -1,151 +1,186 @@
 """One partition of the archive: a row of files, appended to in whole blocks, and read back."""
 
-import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
 
 import structlog
 
 from streams.archive_format import Archived, ArchiveDamaged, Encoder, records, tail
+from streams.archive_manifest import ArchivedFile
+from streams.archive_store import ArchiveFailed, Segment, Store
 
 logger = structlog.get_logger("millrace.archive")
 
-#: Bytes after which the next file begins.
-ROLL_AT = 64 * 1024 * 1024
 _SUFFIX = ".avro"
 
 
-class ArchiveFailed(Exception):
-    """Records could not be written; none of them is in the archive."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(
-            f"{path}: the archive can't be written: {error.strerror or error}. Make room or give the right to write; "
-            "what was not archived is written as soon as that works."
-        )
-
-
 class PartitionFiles:
-    """What is on disk of one partition, and its continuation. One process writes; one thread appends."""
+    """What is archived of one partition, and its continuation. One process writes; one thread appends."""
 
-    def __init__(self, folder: Path, partition: int, roll_at: int = ROLL_AT) -> None:
-        self._folder, self._partition, self._roll_at = folder, partition, roll_at
+    def __init__(self, store: Store, topic: str, partition: int, there: Sequence[str] = ()) -> None:
+        """`there` are the names of its files."""
+        self._store, self._topic, self._partition = store, topic, partition
+        self._name, self._size, self._marker = "", 0, b""
         self._encoder: Encoder | None = None
-        self._fd, self._size = -1, 0
-        self._path = folder
-        self._retired: list[int] = []
-        self._files = threading.Lock()  # of descriptors that are synced by one thread and exchanged by another
-        self._unsynced = self._created = False
+        self._segment: Segment | None = None
+        self._retired: list[Segment] = []
+        self._segments = threading.Lock()  # of segments that are synced by one thread and exchanged by another
+        self._unsynced = False
+        self._digest: Any = None
         self.next_offset = 0
-        self._go_on()
+        self.last: Archived | None = None
+        """The last record, if it stands in the last file."""
+        if there:
+            self._go_on(there[-1])
+
+    @property
+    def rolled(self) -> bool:
+        """Whether a file is full and not yet synced."""
+        return bool(self._retired)
 
     def append(self, batch: Sequence[Archived]) -> None:
         """Write the records as one block. Raises ArchiveFailed, and has then written nothing."""
-        if self._encoder is None or self._size >= self._roll_at:
-            self._begin(batch[0].offset)
-        assert self._encoder is not None
-        block = self._encoder.block(batch)
-        self._write(block if self._size else self._encoder.header + block)
-        self.next_offset = batch[-1].offset + 1
+        try:
+            if not self._name or self._size >= self._store.roll_at:
+                self._begin(batch[0].offset)
+            elif self._segment is None:
+                self._segment = self._store.resume(self._name, self._size)
+            self._write(batch)
+        except OSError as error:
+            raise ArchiveFailed(f"{self._store}/{self._name}", error) from error
+        self.next_offset, self.last = batch[-1].offset + 1, batch[-1]
         self._unsynced = True
 
     def sync(self) -> None:
-        """See what was appended onto the disk itself; called from any thread."""
-        with self._files:
-            unsynced, created, retired = self._unsynced, self._created, self._retired
-            self._unsynced, self._created, self._retired = False, False, []
-            for fd in retired:
-                os.fsync(fd)
-                os.close(fd)
-            if unsynced and self._fd >= 0:
-                os.fdatasync(self._fd)
-        if created:
-            _sync_folder(self._folder)
+        """See that what was appended stays, whatever dies; called from any thread. Raises OSError."""
+        with self._segments:
+            unsynced, retired = self._unsynced, self._retired
+            self._unsynced, self._retired = False, []
+            try:
+                while retired:
+                    retired[0].sync()
+                    retired.pop(0).close()
+                if unsynced and self._segment is not None:
+                    self._segment.sync()
+            except OSError:
+                self._unsynced, self._retired = unsynced or self._unsynced, retired + self._retired
+                raise
 
-    def close(self) -> None:
-        """Sync, and write nothing more."""
-        self.sync()
-        with self._files:
-            if self._fd >= 0:
-                os.close(self._fd)
-            self._fd, self._encoder = -1, None
+    def close(self, *, sync: bool = True) -> None:
+        """Sync, unless told not to; write nothing more."""
+        if sync:
+            self.sync()
+        with self._segments:
+            for segment in (*self._retired, self._segment):
+                if segment is not None:
+                    segment.close()
+            self._segment = self._encoder = None
 
-    def _go_on(self) -> None:
+    def described(self) -> tuple[str, ArchivedFile] | None:
+        """The file that is appended to, as it was synced last; the first time it is read back for it."""
+        if not self._name or not self._size:
+            return None
+        if self._digest is None:
+            with self._store.open(self._name, self._size) as content:
+                self._digest = sha256(content)
+        first = first_offset(self._name)
+        return self._name, ArchivedFile(self._size, self._digest.hexdigest(), first, self.next_offset)
+
+    def _go_on(self, name: str) -> None:
         """Take up the last file where its last whole block ends; a crash may have torn what follows."""
-        found = files(self._folder, self._partition)
-        if not found:
-            return
-        self._path = found[-1]
-        marker, size, last = tail(self._path)
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-        if (torn := os.fstat(self._fd).st_size - size) > 0:
-            logger.warning("cut what a crash had torn", file=str(self._path), bytes=torn, ends_at=last)
-            os.ftruncate(self._fd, size)
-        self._size = size
-        self._encoder = Encoder(self._metadata(), marker)
-        self.next_offset = first_offset(self._path) if last is None else last + 1
+        with self._store.open(name) as content:
+            self._marker, self._size, self.last = tail(f"{self._store}/{name}", content)
+            if (torn := len(content) - self._size) > 0:
+                ends_at = None if self.last is None else self.last.offset
+                logger.warning("a crash has torn what follows", file=name, bytes=torn, ends_at=ends_at)
+        self._name = name
+        self.next_offset = first_offset(name) if self.last is None else self.last.offset + 1
 
     def _begin(self, offset: int) -> None:
         """A new file, whose name says where it begins."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{self._partition:05d}-{offset:020d}{_SUFFIX}"
-        try:
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise ArchiveFailed(path, error) from error
-        with self._files:
-            if self._fd >= 0:
-                self._retired.append(self._fd)
-            self._fd, self._size, self._path = fd, os.fstat(fd).st_size, path
-            self._created = True
-        self._encoder = Encoder(self._metadata())
+        name = f"{self._topic}/{self._partition:05d}-{offset:020d}{_SUFFIX}"
+        segment = self._store.begin(name)
+        with self._segments:
+            if self._segment is not None:
+                self._retired.append(self._segment)
+            self._segment = segment
+        self._name, self._size, self._marker = name, 0, b""
+        self._encoder, self._digest = None, None
 
-    def _metadata(self) -> dict[str, str]:
-        return {"millrace.topic": self._folder.name, "millrace.partition": str(self._partition)}
-
-    def _write(self, content: bytes) -> None:
-        try:
-            written = os.write(self._fd, content)
-            while written < len(content):
-                written += os.write(self._fd, content[written:])
-        except OSError as error:
-            with suppress(OSError):  # a tail that can't be cut now is cut when the file is opened next
-                os.ftruncate(self._fd, self._size)
-            raise ArchiveFailed(self._path, error) from error
+    def _write(self, batch: Sequence[Archived]) -> None:
+        assert self._segment is not None
+        if self._encoder is None:
+            metadata = {"millrace.topic": self._topic, "millrace.partition": str(self._partition)}
+            self._encoder = Encoder(metadata, self._marker)
+        block = self._encoder.block(batch)
+        content = block if self._size else self._encoder.header + block
+        self._segment.append(content)
         self._size += len(content)
+        if self._digest is not None:
+            self._digest.update(content)
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def files(store: Store, topic: str) -> dict[int, dict[str, int]]:
+    """Of each partition of a topic, the files in order, and their sizes."""
+    found: dict[int, dict[str, int]] = {}
+    for name, size in store.list(topic).items():
+        if name.endswith(_SUFFIX):
+            found.setdefault(int(name.removeprefix(f"{topic}/")[:5]), {})[name] = size
+    return dict(sorted(found.items()))
 
 
-def files(folder: Path, partition: int) -> list[Path]:
-    """The files of a partition, in order."""
-    return sorted(folder.glob(f"{partition:05d}-*{_SUFFIX}"))
-
-
-def partitions(folder: Path) -> list[int]:
-    """The partitions of which there are files."""
-    return sorted({int(path.name[:5]) for path in folder.glob(f"?????-*{_SUFFIX}")})
-
-
-def first_offset(path: Path) -> int:
+def first_offset(name: str) -> int:
     """The offset at which a file begins."""
-    return int(path.name[6 : -len(_SUFFIX)])
+    return int(name[-20 - len(_SUFFIX) : -len(_SUFFIX)])
 
 
-def read(folder: Path, partition: int) -> Iterator[Archived]:
-    """Each record of a partition in order. Raises ArchiveDamaged, also when a file between two others is missing."""
+def describe(store: Store, name: str) -> ArchivedFile | None:
+    """A file as it stands, read back; None where nothing in it is whole. Raises ArchiveDamaged."""
+    with store.open(name) as content:
+        _, size, last = tail(f"{store}/{name}", content)
+        if last is None:
+            return None
+        return ArchivedFile(size, sha256(content[:size]).hexdigest(), first_offset(name), last.offset + 1)
+
+
+def read(
+    store: Store, topic: str, partition: int, known: Mapping[str, ArchivedFile] | None = None
+) -> Iterator[Archived]:
+    """Each record of a partition in order, every file compared with what is known of it.
+
+    Without anything known, up to the last whole block of each file. Raises ArchiveDamaged, also when a file between
+    two others is missing, and OSError.
+    """
+    there = files(store, topic).get(partition, {})
+    expected = [name for name in known or () if name.startswith(f"{topic}/{partition:05d}-")]
     after = -1
-    for path in files(folder, partition):
-        for number, record in enumerate(records(path)):
-            if record.offset <= after or (number == 0 and record.offset != first_offset(path)):
-                raise ArchiveDamaged(path, 0, f"offset {record.offset} stands where {first_offset(path)} was expected")
+    for name in sorted({*there, *expected}) if known is None else sorted(expected):
+        where = f"{store}/{name}"
+        if name not in there:
+            raise ArchiveDamaged(where, 0, "the file is missing")
+        for number, record in enumerate(_checked(store, name, None if known is None else known[name])):
+            if record.offset <= after or (number == 0 and record.offset != first_offset(name)):
+                raise ArchiveDamaged(where, 0, f"offset {record.offset} stands where {first_offset(name)} was expected")
             after = record.offset
             yield record
+        if known is not None and after != known[name].end - 1:
+            raise ArchiveDamaged(where, known[name].bytes, f"it ends at offset {after}, not {known[name].end - 1}")
+
+
+def _checked(store: Store, name: str, known: ArchivedFile | None) -> Iterator[Archived]:
+    """The records of a file, as far as it is whole or known."""
+    where = f"{store}/{name}"
+    size = known.bytes if known else _whole(store, name)
+    if not size:
+        return
+    with store.open(name, size) as content:
+        if known is not None and (len(content) < size or sha256(content).hexdigest() != known.sha256):
+            raise ArchiveDamaged(where, 0, "it is not what was written: its SHA-256 is another than the manifest's")
+        yield from records(where, content)
+
+
+def _whole(store: Store, name: str) -> int:
+    with store.open(name) as content:
+        return tail(f"{store}/{name}", content).size

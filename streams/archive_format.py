@@ -1,14 +1,14 @@
 """How the archive writes records: blocks of an Avro object container, each record with a checksum."""
 
-import mmap
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
 from fastavro import parse_schema, reader, schemaless_reader
 from fastavro.write import Writer
+
+from streams.archive_store import Content
 
 MARKER_SIZE = 16
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -58,16 +58,20 @@ class Archived(NamedTuple):
     value: bytes | None
     headers: Headers = ()
 
+    def says_the_same(self, key: bytes | None, value: bytes | None) -> bool:
+        """Whether another record is this one; the archive of the events knows no null."""
+        return (self.key or b"", self.value or b"") == (key or b"", value or b"")
+
 
 class ArchiveDamaged(Exception):
     """A file of the archive does not hold what was written to it."""
 
-    def __init__(self, path: Path, where: int, cause: str) -> None:
+    def __init__(self, name: object, where: int, cause: str) -> None:
         super().__init__(
-            f"{path}: damaged at byte {where}: {cause}. The records before it are whole. Bring the file back from a "
+            f"{name}: damaged at byte {where}: {cause}. The records before it are whole. Bring the file back from a "
             "copy; or move it and the later files of its partition away, and do without what they hold."
         )
-        self.path, self.where, self.cause = path, where, cause
+        self.where, self.cause = where, cause
 
 
 class Encoder:
@@ -103,41 +107,38 @@ class Encoder:
 
 
 class Tail(NamedTuple):
-    """The end of a file: its marker (empty when not even the header is whole), its whole bytes, its last offset."""
+    """The end of a file: its marker (empty when not even the header is whole), its whole bytes, its last record."""
 
     marker: bytes
     size: int
-    last: int | None
+    last: Archived | None
 
 
-def tail(path: Path) -> Tail:
+def tail(name: object, content: Content) -> Tail:
     """Where the last whole block of a file ends. Found from the end: what lies before it is not read.
 
     What follows it may be a write that was cut off, or zeros; anything else is damage. Raises ArchiveDamaged.
     """
-    if path.stat().st_size == 0:
+    start = _header_end(content) if content[: len(_MAGIC)] == _MAGIC else 0
+    if start == 0 and len(content) > _LONGEST_HEADER:
+        raise ArchiveDamaged(name, 0, "its header can't be read")
+    if start == 0:
         return Tail(b"", 0, None)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = _header_end(file) if content[: len(_MAGIC)] == _MAGIC else 0
-        if start == 0 and len(content) > _LONGEST_HEADER:
-            raise ArchiveDamaged(path, 0, "its header can't be read")
-        if start == 0:
-            return Tail(b"", 0, None)
-        found = _tail(path, content, start)
-        if not _torn(content[found.size :]):
-            raise ArchiveDamaged(path, found.size, "what follows the last block is no beginning of another")
-        return found
+    found = _tail(name, content, start)
+    if not _torn(content[found.size :]):
+        raise ArchiveDamaged(name, found.size, "what follows the last block is no beginning of another")
+    return found
 
 
-def _header_end(file: BinaryIO) -> int:
+def _header_end(content: Content) -> int:
     try:
-        reader(file)
+        reader(content)  # type: ignore[arg-type]  # a mapped file is read like a file
     except _UNREADABLE:
         return 0
-    return file.tell()
+    return content.tell()
 
 
-def _tail(path: Path, content: mmap.mmap, start: int) -> Tail:
+def _tail(name: object, content: Content, start: int) -> Tail:
     marker = content[start - MARKER_SIZE : start]
     found = content.rfind(marker, start)
     if found < 0:
@@ -146,8 +147,8 @@ def _tail(path: Path, content: mmap.mmap, start: int) -> Tail:
     begin = start if before < 0 else before + MARKER_SIZE
     last = _records(content[begin:found])
     if not last:
-        raise ArchiveDamaged(path, begin, "the last block does not hold what was written")
-    return Tail(marker, found + MARKER_SIZE, last[-1].offset)
+        raise ArchiveDamaged(name, begin, "the last block does not hold what was written")
+    return Tail(marker, found + MARKER_SIZE, last[-1])
 
 
 def _torn(rest: bytes) -> bool:
@@ -184,12 +185,11 @@ def _checked(read: Any) -> Archived:
     return Archived(read["offset"], read["timestamp_ms"], key, value, headers)
 
 
-def records(path: Path) -> Iterator[Archived]:
+def records(name: object, content: Content) -> Iterator[Archived]:
     """Each record of a file. Raises ArchiveDamaged."""
-    with path.open("rb") as file:
-        try:
-            for read in reader(file):
-                yield _checked(read)
-        except _UNREADABLE as error:
-            cause = str(error) or "it ends in the middle of a block"
-            raise ArchiveDamaged(path, file.tell(), cause) from error
+    try:
+        for read in reader(content):  # type: ignore[arg-type]
+            yield _checked(read)
+    except _UNREADABLE as error:
+        cause = str(error) or "it ends in the middle of a block"
+        raise ArchiveDamaged(name, content.tell(), cause) from error

@@ -1,49 +1,35 @@
 """Writes an archive back into empty topics: every record in its partition, at the offset that it had."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
-from typing import Any
+from itertools import takewhile
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-
-from schemas.topics import EVENTS, MAX_RECORD, TOPICS, WORKERS
-from streams.archive_files import PartitionFiles, partitions, read
+from schemas.codec import Decoder, encode, kind_of
+from schemas.message import Cause
+from schemas.partition import PartitionRestored
+from schemas.topics import COMMANDS, EVENTS, OUTCOMES, SCHEMAS, TOPICS, WORKERS
+from streams import clock
+from streams.archive_files import files, read
 from streams.archive_format import Archived
-from streams.archive_lock import FileLock
+from streams.archive_manifest import Manifest, NoArchive, read_manifest
+from streams.archive_place import Place, RestoreRefused, There, standing
 from streams.archive_references import References
+from streams.archive_rewrite import FILLER, Rewriter, filled
+from streams.archive_store import Store
+from streams.archive_tail import OnProgress
 from streams.archive_topic import LOCK_WITHIN
-from streams.connect import opened
+from streams.connect import Auth
+from streams.parts import Parts
+from streams.vocabulary import Vocabulary
 
-#: Stands where the archive has no record, so that those after it keep their offsets.
-FILLER = "millrace-filler"
-#: Partitions written at once, and seconds until a produce that is not acked has failed.
-AT_ONCE = 8
-PRODUCE_WITHIN = 30.0
+#: Who ends a partition that was restored; the next one to claim it is a worker.
+RESTORER = "restore"
+#: Partitions written at once, and records between two words about the progress.
+AT_ONCE, TELL_EVERY = 8, 1_000
 
-Place = tuple[str, int]
-
-
-class RestoreRefused(Exception):
-    """The topics are not empty: their records would come to stand before the archive's, at other offsets."""
-
-    def __init__(self, occupied: list[str]) -> None:
-        super().__init__(
-            f"the archive can't be restored: {', '.join(occupied)} already hold records. "
-            "Restore into topics that were just created (another broker, or another topic prefix)."
-        )
-
-
-class RestoreFailed(Exception):
-    """Somebody else writes to the topics that are being restored."""
-
-    def __init__(self, place: Place, expected: int, found: int) -> None:
-        super().__init__(
-            f"restoring {place[0]} partition {place[1]}: a record came to stand at offset {found}, not {expected}. "
-            "Something else writes to this topic: stop it, delete the topics and restore again."
-        )
+_ENDING = PartitionRestored.__name__
 
 
 @dataclass(slots=True)
@@ -53,135 +39,141 @@ class Restored:
     records: int = 0
     fillers: int = 0
     ends: dict[Place, int] = field(default_factory=dict)
+    """Where the archive's records end in each partition."""
+    waiting: int = 0
+    """Commands and outcomes that nobody has taken in."""
 
     def records_of(self, topic: str) -> int:
         """The offsets taken in all partitions of a topic."""
         return sum(end for (name, _), end in self.ends.items() if name == topic)
 
 
-async def restore(bootstrap: str, prefix: str, folder: Path, *, auth: Mapping[str, Any] | None = None) -> Restored:
-    """Write the archive in `folder` into the topics with this prefix, which exist and are empty.
+async def restore(
+    bootstrap: str,
+    prefix: str,
+    store: Store,
+    *,
+    auth: Auth | None = None,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Restored:
+    """Write the archive into the topics with this prefix, which exist and are empty (PROTOCOL.md, 22).
 
-    The topics that events refer to are filled up to where the events saw them, even if the archive of them ends
-    before. The workers of that time say goodbye, so that nobody waits for them.
+    Each partition of the events ends with PartitionRestored: a new log, in which the runs go on. The topics that events
+    refer to are filled up to where the events saw them, even if the archive of them ends before. The workers of that
+    time say goodbye, so that nobody waits for them. `resume` goes on with a restoring that was interrupted: what it
+    wrote is compared.
 
-    Raises RestoreRefused, RestoreFailed, ArchiveDamaged, Locked, BrokerUnreachable.
+    Raises NoArchive, RestoreRefused, RestoreFailed, ArchiveDamaged, Locked, BrokerUnreachable, KafkaError, OSError.
     """
-    names = [topic.name for topic in TOPICS if (folder / topic.name).is_dir()]
-    locks = [FileLock(folder / name / ".lock") for name in names]
-    try:
-        for lock in locks:
-            lock.acquire(LOCK_WITHIN)
-        places = [(name, partition) for name in names for partition in partitions(folder / name)]
-        for name, partition in places:
-            PartitionFiles(folder / name, partition).close()  # cuts what a crash has torn
-        if not places:
+    manifest = await asyncio.to_thread(read_manifest, store)
+    if manifest is None:
+        raise NoArchive(f"{store} holds no archive")
+    with ExitStack() as locks:
+        if manifest.cut is None:  # its end is where its files end: nobody may write them
+            for topic in TOPICS:
+                locks.enter_context(store.lock(topic.name, LOCK_WITHIN))
+        if not any(files(store, topic.name) for topic in TOPICS):
             return Restored()
-        await _refuse_occupied(bootstrap, prefix, places, auth)
-        return await _Restorer(bootstrap, prefix, folder, auth).run(places)
-    finally:
-        for lock in locks:
-            lock.release()
-
-
-async def _refuse_occupied(bootstrap: str, prefix: str, places: list[Place], auth: Mapping[str, Any] | None) -> None:
-    async with opened(AIOKafkaConsumer(bootstrap_servers=bootstrap, **(auth or {})), bootstrap) as consumer:
-        ends = await consumer.end_offsets([TopicPartition(prefix + name, partition) for name, partition in places])
-    if occupied := sorted({source.topic for source, end in ends.items() if end > 0}):
-        raise RestoreRefused(occupied)
+        places = [(topic.name, n) for topic in TOPICS for n in range(topic.partitions or manifest.partitions)]
+        there = await standing(bootstrap, prefix, places, auth)
+        if there and (not resume or (WORKERS.name, 0) in there):
+            raise RestoreRefused(sorted({prefix + topic for topic, _ in there}))
+        return await _Restorer(bootstrap, prefix, store, auth, manifest, there, on_progress).run(places)
 
 
 class _Restorer:
     """One restoring: the events first, as they tell how far the other topics must reach."""
 
-    def __init__(self, bootstrap: str, prefix: str, folder: Path, auth: Mapping[str, Any] | None) -> None:
-        self._bootstrap, self._prefix, self._folder = bootstrap, prefix, folder
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
-            acks="all",
-            max_batch_size=MAX_RECORD,
-            max_request_size=64 * 1024 * 1024,
-            request_timeout_ms=int(PRODUCE_WITHIN * 1000),
-            **(auth or {}),
-        )
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._references = References(folder)
+    def __init__(
+        self,
+        bootstrap: str,
+        prefix: str,
+        store: Store,
+        auth: Auth | None,
+        manifest: Manifest,
+        there: dict[Place, There],
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._bootstrap, self._prefix, self._auth = bootstrap, prefix, auth
+        self._store, self._manifest, self._there = store, manifest, there
+        self._references = References(store, manifest)
         self._restored = Restored()
+        self._on_progress = on_progress
+        self._total = sum(file.end - file.first for file in manifest.files.values())
 
     async def run(self, places: list[Place]) -> Restored:
-        async with opened(self._producer, self._bootstrap):
-            await self._write_all([place for place in places if place[0] == EVENTS.name])
-            rest = {place for place in places if place[0] != EVENTS.name} | set(self._references.reach)
-            await self._write_all(sorted(rest))
-            await self._say_goodbye()
+        async with Rewriter.connected(self._bootstrap, self._prefix, self._auth) as rewriter:
+            await self._write_all(rewriter, [place for place in places if place[0] == EVENTS.name])
+            await self._write_all(rewriter, [place for place in places if place[0] not in (EVENTS.name, WORKERS.name)])
+            await self._publish_schema(rewriter)
+            for number in range(self._manifest.partitions):
+                await self._end(rewriter, number)
+            await rewriter.say_goodbye(self._references.workers)
         return self._restored
 
-    async def _say_goodbye(self) -> None:
-        """By a tombstone on `workflow.workers`, as a worker does that ends (PROTOCOL.md, 10)."""
-        topic = self._prefix + WORKERS.name
-        for worker in self._references.workers:
-            await self._producer.send(topic, value=None, key=worker.encode(), partition=0)
-        await self._producer.flush()
+    async def _write_all(self, rewriter: Rewriter, places: Iterable[Place]) -> None:
+        slots = asyncio.Semaphore(AT_ONCE)
 
-    async def _write_all(self, places: Iterable[Place]) -> None:
+        async def write(place: Place) -> None:
+            async with slots:
+                await self._write(rewriter, place)
+
         async with asyncio.TaskGroup() as group:
             for place in places:
-                group.create_task(self._write(place))
+                group.create_task(write(place))
 
-    async def _write(self, place: Place) -> None:
-        async with self._slots:
-            topic, partition = place
-            records: Iterable[Archived] = read(self._folder / topic, partition)
-            if topic == EVENTS.name:
-                records = self._references.noting(partition, records)
-            end = 0
-            for batch in self._batches(records, self._references.reach.get(place, 0)):
-                end = await self._send(place, end, *batch)
-            self._restored.ends[place] = end
+    async def _write(self, rewriter: Rewriter, place: Place) -> None:
+        there = self._there.get(place, There())
+        records = filled(self._records(place), self._references.reach.get(place, 0))
+        await rewriter.write(place, there.beyond(self._prefix + place[0], self._counted(place, records)))
+        end = self._restored.ends.get(place, 0)
+        if end < there.end and not self._is_ours(place, there, end):
+            raise RestoreRefused([self._prefix + place[0]], f"hold records after offset {end}, where the archive ends")
 
-    def _batches(self, records: Iterable[Archived], reach: int) -> Iterator[tuple[Any, int]]:
-        """(a batch, how many records it holds), as large as batches may be; the last record is one of its own.
+    def _records(self, place: Place) -> Iterator[Archived]:
+        """The archived records up to the cut."""
+        (topic, partition), cut = place, self._manifest.cut
+        records = read(self._store, topic, partition, None if cut is None else self._manifest.files)
+        if cut is not None:
+            end = cut.ends.get(topic, {}).get(partition, 0)
+            records = takewhile(lambda record: record.offset < end, records)
+        return self._references.noting(partition, records) if topic == EVENTS.name else iter(records)
 
-        The embedded broker tells the second offset of the last batch when it is asked where a partition ends.
-        """
-        batch, count = self._producer.create_batch(), 0
-        for record, is_last in _with_last(self._filled(records, reach)):
-            content: dict[str, Any] = {"key": record.key, "value": record.value, "timestamp": record.timestamp}
-            content["headers"] = list(record.headers)
-            if (is_last and count) or batch.append(**content) is None:
-                yield batch, count
-                batch, count = self._producer.create_batch(), 0
-                batch.append(**content)
-            count += 1
-        if count:
-            yield batch, count
+    def _counted(self, place: Place, records: Iterable[Archived]) -> Iterator[Archived]:
+        restored, said = self._restored, self._on_progress
+        for record in records:
+            restored.ends[place] = record.offset + 1
+            if record.key == FILLER.encode() and record.value is None:
+                restored.fillers += 1
+            else:
+                restored.records += 1
+                if said is not None and restored.records % TELL_EVERY == 0:
+                    said(restored.records, self._total)
+            yield record
 
-    def _filled(self, records: Iterable[Archived], reach: int) -> Iterator[Archived]:
-        """The records without gaps from offset 0 to `reach`."""
-        offset, timestamp = 0, 0
-        for record in chain(records, (None,)):
-            for missing in range(offset, reach if record is None else record.offset):
-                self._restored.fillers += 1
-                # with a key, as compacted topics refuse records without one
-                yield Archived(missing, timestamp, FILLER.encode(), None, ((FILLER, b""),))
-            if record is not None:
-                self._restored.records += 1
-                yield record
-                offset, timestamp = record.offset + 1, record.timestamp
+    def _is_ours(self, place: Place, there: There, end: int) -> bool:
+        """Whether what stands after the archive's records was written by a restoring that was interrupted."""
+        if place[0] == SCHEMAS.name:
+            return True
+        return place[0] == EVENTS.name and there.end == end + 1 and kind_of(there.last.value or b"") == _ENDING
 
-    async def _send(self, place: Place, expected: int, batch: Any, count: int) -> int:
-        batch.close()
-        acked = await self._producer.send_batch(batch, self._prefix + place[0], partition=place[1])
-        found = (await asyncio.wait_for(acked, PRODUCE_WITHIN)).offset
-        if found != expected:
-            raise RestoreFailed(place, expected, found)
-        return expected + count
+    async def _publish_schema(self, rewriter: Rewriter) -> None:
+        """What ends the partitions may be unknown to the versions that wrote them (PROTOCOL.md, 21)."""
+        async with Vocabulary(self._bootstrap, self._prefix, Decoder(), auth=self._auth) as vocabulary:
+            await vocabulary.read_to_end()
+            await vocabulary.publish([PartitionRestored], rewriter.producer)
 
-
-def _with_last(records: Iterator[Archived]) -> Iterator[tuple[Archived, bool]]:
-    """Each record, and whether none follows."""
-    current = next(records, None)
-    while current is not None:
-        following = next(records, None)
-        yield current, following is None
-        current = following
+    async def _end(self, rewriter: Rewriter, number: int) -> None:
+        """The old log ends here: what it said of offsets, but for these positions, is of another log."""
+        place, standing = (EVENTS.name, number), self._references.standing[number]
+        end, positions = self._restored.ends.get(place, 0), standing.positions
+        for topic, position in ((COMMANDS.name, positions.commands), (OUTCOMES.name, positions.outcomes)):
+            self._restored.waiting += max(0, self._restored.ends.get((topic, number), 0) - position)
+        if self._there.get(place, There()).end > end:
+            return
+        now = max(clock.now(), standing.time)
+        cause = Cause("recovery", standing.log)
+        epoch, log = standing.claim.epoch + 1, Parts.new_log_id()
+        event = PartitionRestored("", 0, epoch, RESTORER, 0, now, cause, log, positions, standing.log)
+        await rewriter.write(place, [Archived(end, now // 1000, b"", encode(event))])

@@ -45,17 +45,11 @@ class Vocabulary:
         """A schema stands under its fingerprint; one that does not is nobody's and teaches nothing."""
         if key is None or value is None or key in self._published:
             return
-        schema = _schema_under(key, value)
-        if schema is None:
-            return
-        if not self._decoder.knows(key):
-            try:
-                self._decoder.learn(key, schema)
-            except SchemaRefused as error:
-                logger.warning("a published schema is not used", fingerprint=key[::-1].hex(), why=str(error))
-                return
-            self.on_learned()
-        self._published.add(key)
+        is_new = not self._decoder.knows(key)
+        if teach(self._decoder, key, value):
+            self._published.add(key)
+            if is_new:
+                self.on_learned()
 
     async def closed(self) -> None:
         """Wait for the end of the reading, and raise what ended it."""
@@ -70,6 +64,20 @@ class Vocabulary:
         for key in wanted.keys() - self._published:
             await sender.send_and_wait(self._topic, key=key, value=json.dumps(avro_schema(wanted[key])).encode())
             self._published.add(key)
+
+
+def teach(decoder: Decoder, key: bytes, value: bytes) -> bool:
+    """Whether a schema is published there that the decoder knows, from now on if not before."""
+    schema = _schema_under(key, value)
+    if schema is None:
+        return False
+    if not decoder.knows(key):
+        try:
+            decoder.learn(key, schema)
+        except SchemaRefused as error:
+            logger.warning("a published schema is not used", fingerprint=key[::-1].hex(), why=str(error))
+            return False
+    return True
 
 
 def _schema_under(key: bytes, value: bytes) -> Mapping[str, Any] | None:

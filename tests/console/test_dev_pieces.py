@@ -85,7 +85,7 @@ def test_an_archive_is_for_one_number_of_partitions(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="another version"):
         check_partitions(tmp_path / "archive", 24)
     (tmp_path / "archive" / "archive.json").write_text("{")
-    with pytest.raises(Failure, match="note can't be read"):
+    with pytest.raises(Failure, match=r"archive\.json can't be read"):
         check_partitions(tmp_path / "archive", 24)
     forget(tmp_path / "archive", tmp_path / "nothing")
     assert not (tmp_path / "archive").exists()

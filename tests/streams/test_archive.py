@@ -11,6 +11,7 @@ import pytest
 
 from schemas.topics import EVENTS
 from streams.archive import ArchiveGap, EventArchive
+from streams.archive_directory import DirectoryStore
 from streams.archive_files import read
 from streams.archive_lock import Locked
 from tests.archived import pairs
@@ -25,7 +26,7 @@ def test_events_that_are_there_are_passed_over_and_gaps_are_refused(tmp_path: Pa
     with pytest.raises(ArchiveGap, match="ends at offset 7, and 8 is to be written"):
         archive.append(1, 8, pairs(8, 1))
     archive.close()
-    found = list(read(tmp_path / EVENTS.name, 1))
+    found = list(read(DirectoryStore(tmp_path), EVENTS.name, 1))
     assert [(r.offset, r.key, r.value) for r in found] == [(n, *pair) for n, pair in enumerate(pairs(0, 7))]
 
 
