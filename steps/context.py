@@ -11,11 +11,14 @@ def _always() -> float:
     return math.inf
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """`begin_by` gives the `clock.uptime()` until which a step may still begin (PROTOCOL.md, 8); it is asked late."""
+    """Of one attempt. `begin_by` gives the `clock.uptime()` until which it may still begin (PROTOCOL.md, 8)."""
 
     begin_by: Callable[[], float] = _always
+    begun: bool = False
 
-    def may_begin(self) -> bool:
-        return clock.uptime() < self.begin_by()
+    def begin(self) -> bool:
+        """Whether the attempt begins: asked at the moment it would, because it may have waited for its turn."""
+        self.begun = clock.uptime() < self.begin_by()
+        return self.begun

@@ -82,7 +82,7 @@ class Executor:
         return kind
 
     async def _attempt(self, kind: Step, scheduled: StepScheduled, context: Context, started: int) -> Outcome:
-        if not context.may_begin():
+        if not context.begin():
             raise StepReleased("this worker's last beat is too old for it to begin anything")
         arguments = self._secrets.fill(scheduled.input, scheduled.secrets)
         outcome = await kind.run(scheduled, arguments, context, started)

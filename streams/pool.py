@@ -17,6 +17,9 @@ from workflow.messages import OutcomeTaken
 
 logger = structlog.get_logger("millrace.pool")
 
+_CLOSING = "this worker is shutting down"
+#: Seconds that reports to other owners get at least, when a worker ends.
+LAST_REPORTS = 2.0
 #: Hands an outcome to the partition's owner in this process; False where there is none that is live.
 HandOver = Callable[[int, OutcomeTaken], bool]
 
@@ -28,24 +31,25 @@ class Pool:
         self, executor: Executor, begin_by: Callable[[], float], producer: Producer, outcomes: str, concurrency: int
     ) -> None:
         self._executor, self._producer, self._outcomes = executor, producer, outcomes
-        self._context = Context(begin_by)
+        self._begin_by = begin_by
         self._slots = asyncio.Semaphore(concurrency)
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._tasks: dict[asyncio.Task[None], None] = {}
-        self._accepting = True
-        self._ended = ""
+        self._tasks: dict[asyncio.Task[None], Context] = {}
+        self._reporting: set[asyncio.Task[None]] = set()
+        self._closing = False
         self.hand_over: HandOver = lambda _partition, _message: False
 
     def submit(self, partition: int, scheduled: StepScheduled) -> None:
         """Run an attempt; its outcome goes to the owner here, or to `workflow.outcomes`."""
-        key = (scheduled.run_id, scheduled.path)
-        task = asyncio.get_running_loop().create_task(self._attempt(partition, scheduled))
+        key, context = (scheduled.run_id, scheduled.path), Context(self._begin_by)
+        task = asyncio.get_running_loop().create_task(self._attempt(partition, scheduled, context))
         self._running[key] = task
-        self._tasks[task] = None
+        self._tasks[task] = context
         task.add_done_callback(lambda done: self._forget(key, done))
 
     def _forget(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
+        self._reporting.discard(task)
         if self._running.get(key) is task:
             del self._running[key]
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -61,22 +65,30 @@ class Pool:
         """Attempts begun or waiting."""
         return len(self._tasks)
 
-    async def _attempt(self, partition: int, scheduled: StepScheduled) -> None:
-        began = clock.now()
+    async def _attempt(self, partition: int, scheduled: StepScheduled, context: Context) -> None:
+        came = clock.now()
         try:
-            async with self._slots:
-                report = await self._run(scheduled)
+            report = await self._run(scheduled, context)
         except asyncio.CancelledError:
-            why = self._ended or "it was cancelled"
-            report = _report(scheduled, "failed", "worker_lost" if self._ended else "fatal", why, began)
+            report = self._stopped(scheduled, context, came)
         cause = Cause("step", 0, -1, f"{scheduled.path}#{scheduled.attempt}")
         if not self.hand_over(partition, OutcomeTaken(report, cause)):
+            if (task := asyncio.current_task()) is not None:
+                self._reporting.add(task)
             await self.report(report)
 
-    async def _run(self, scheduled: StepScheduled) -> StepReported:
-        if not self._accepting:
-            return _report(scheduled, "released", "ok", "this worker is shutting down", 0)
-        outcome = await self._executor.run(scheduled, self._context)
+    def _stopped(self, scheduled: StepScheduled, context: Context, came: int) -> StepReported:
+        if not self._closing:
+            return _report(scheduled, "failed", "fatal", "it was cancelled", came)
+        if not context.begun:
+            return _report(scheduled, "released", "ok", _CLOSING, 0)
+        return _report(scheduled, "failed", "worker_lost", "the worker was shut down before it finished", came)
+
+    async def _run(self, scheduled: StepScheduled, context: Context) -> StepReported:
+        if self._closing:
+            return _report(scheduled, "released", "ok", _CLOSING, 0)
+        async with self._slots:
+            outcome = await self._executor.run(scheduled, context)
         return StepReported(
             run_id=scheduled.run_id,
             path=scheduled.path,
@@ -107,15 +119,24 @@ class Pool:
                 pause = min(pause * 2, 5.0)
 
     async def close(self, grace: float) -> None:
-        """Begin nothing more; what runs gets the grace period, then it is cancelled and says so."""
-        self._accepting = False
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        self._ended = "the worker was shut down before it finished"
+        """Begin nothing more; what runs gets the grace period, then it is cancelled; each attempt is answered for."""
+        self._closing = True
+        await asyncio.sleep(0)  # a task that is cancelled before its first step answers for nothing
+        self._cancel(begun=False)
+        await self._wait(grace)
+        self._cancel(begun=True)
+        await self._wait(max(grace, LAST_REPORTS))
         for task in list(self._tasks):
             task.cancel()
+
+    def _cancel(self, *, begun: bool) -> None:
+        for task, context in list(self._tasks.items()):
+            if context.begun == begun and task not in self._reporting:
+                task.cancel()
+
+    async def _wait(self, seconds: float) -> None:
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+            await asyncio.wait(self._tasks, timeout=seconds)
 
 
 def _report(scheduled: StepScheduled, status: str, error_class: str, message: str, started: int) -> StepReported:

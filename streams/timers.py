@@ -25,9 +25,12 @@ class Timers:
         self._on_due = on_due
         self._heap: list[Timer] = []
         self._alarm: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def arm(self, timer: Timer) -> None:
         """Tell about this timer when it is due."""
+        if self._closed:
+            return
         heapq.heappush(self._heap, timer)
         if self._heap[0] is timer:
             self._set_alarm()
@@ -39,7 +42,8 @@ class Timers:
         self._set_alarm()
 
     def close(self) -> None:
-        """Fire nothing more."""
+        """Fire nothing more, and take none."""
+        self._closed = True
         self._heap.clear()
         self._set_alarm()
 

@@ -24,7 +24,7 @@ from streams.log import LogReader
 from streams.marks import Marks
 from streams.owner import Owner
 from streams.parts import Parts
-from streams.pool import Pool
+from streams.pool import LAST_REPORTS, Pool
 from streams.producer import Producer
 from streams.seats import Seat
 from streams.settings import WorkerSettings
@@ -160,18 +160,18 @@ class Worker:
         """Take in no more, let steps finish, release the rest, say goodbye."""
         parts, owners = self.parts, list(self.owners.values())
         self.revoked()
+        parts.timers.close()  # what is due now is the next owner's: here it would only be given back
         await parts.pool.close(self.settings.grace)
         for owner in owners:
             owner.marking.mark()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.grace):
-                while any(owner.appender is not None and owner.appender.backlog for owner in owners):
+            async with asyncio.timeout(max(self.settings.grace, LAST_REPORTS)):
+                while parts.pool.running or any(owner.appender and owner.appender.backlog for owner in owners):
                     await asyncio.sleep(0.01)
         for owner in owners:
             owner.close()
         with contextlib.suppress(Exception):  # the next recovery begins at the mark before, then
             await parts.marks.commit()
-        parts.timers.close()
         await self.app.stop()
         with contextlib.suppress(Exception):  # the broker may be gone; then ten missing beats say the same
             async with asyncio.timeout(2.0):

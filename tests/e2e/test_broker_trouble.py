@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import gc
+import math
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from schemas import events as e
 from schemas import partition as p
-from schemas.topics import EVENTS
+from schemas.topics import EVENTS, OUTCOMES
+from steps.executor import Executor
+from steps.settings import StepSettings
+from streams.pool import Pool
+from streams.producer import Producer
 from tests import brokers
 from tests.brokers import Broker
 from tests.cluster import Cluster, cluster
@@ -17,6 +22,7 @@ from tests.cpu import spent
 from tests.e2e.test_workers import NOTED, check_ledger, world_for
 from tests.kafka_proxy import PRODUCE, Proxy, refusing
 from tests.running import Running, worker_process
+from tests.steps.scheduled import scheduled
 
 #: A connection that breaks while aiokafka makes it is left to the garbage collector, which says so.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -174,3 +180,31 @@ async def test_a_broker_that_cannot_write_is_waited_for(world, proxy, tmp_path, 
         assert proxy.seen[PRODUCE] < 5 * 4 * 15 * world.settings.partitions, "a request is sent again without a pause"
         proxy.answer = lambda _key, _version, _body: None
         assert not lost(await load.over())
+
+
+TOPIC_AUTHORIZATION_FAILED = 29
+
+
+async def test_a_report_is_sent_again_until_it_is_acked(world, proxy):
+    """Of an attempt whose run has its home elsewhere: nothing else would ever tell of it."""
+    topic = world.settings.topic(OUTCOMES.name)
+    producer = Producer(world.settings.bootstrap, idempotent=True, auth={})
+    await producer.start()
+    pool = Pool(Executor(StepSettings()), lambda: math.inf, producer, topic, concurrency=1)
+    proxy.answer = refusing(TOPIC_AUTHORIZATION_FAILED, topic)
+    proxy.seen.clear()
+    try:
+        pool.submit(0, scheduled("nothing", "of the kind"))
+        async with asyncio.timeout(20):
+            while proxy.seen.get(PRODUCE, 0) < 3:
+                await asyncio.sleep(0.05)
+        assert pool.running == 1 and not await world.records(OUTCOMES.name)
+        proxy.answer = lambda _key, _version, _body: None
+        async with asyncio.timeout(20):
+            while pool.running:
+                await asyncio.sleep(0.05)
+        (report,) = await world.records(OUTCOMES.name)
+        assert (report.run_id, report.status, report.error_class) == ("run-1", "failed", "fatal")
+    finally:
+        proxy.answer = lambda _key, _version, _body: None
+        await producer.stop()

@@ -52,3 +52,13 @@ async def test_a_timer_may_arm_another():
     timers.arm(due_in(0.01))
     await asyncio.sleep(0.15)
     assert fired == ["p", "p1", "p2"]
+
+
+async def test_after_its_end_nothing_is_armed_any_more():
+    fired: list[str] = []
+    timers = Timers(lambda timer: fired.append(timer.path))
+    timers.arm(due_in(0.02))
+    timers.close()
+    timers.arm(due_in(0.02))
+    await asyncio.sleep(0.1)
+    assert not fired and len(timers) == 0
