@@ -1,6 +1,7 @@
 """What the doctor reads in the log: who beats, what is published, what could not be read at a door."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from console.doctor_finding import Finding
@@ -71,11 +72,23 @@ def _ownership(beats: _Beats, partitions: int) -> list[Finding]:
     if not beats.heard:
         return []
     owned = {number for worker in beats.heard for number in beats.newest[worker].partitions}
-    if lacking := sorted(set(range(partitions)) - owned):
+    lacking = sorted(set(range(partitions)) - owned)
+    if recovering := _recovering(beats, lacking):
+        told = ", ".join(f"{one.partition} ({one.read:,} of {one.of:,} records)" for one in recovering[:10])
+        said = f"{len(recovering)} of {partitions} are being read by their owners: {told}"
+        facts = {"without": lacking, "recovering": [asdict(one) for one in recovering]}
+        return [Finding("Workers", "partitions", "warn", said, "their runs go on when that is done", facts)]
+    if lacking:
         said = f"{len(lacking)} of {partitions} have no owner now: {', '.join(map(str, lacking[:10]))}"
         remedy = "wait a few seconds if a worker has just started; else see the workers' logs"
         return [Finding("Workers", "partitions", "warn", said, remedy, {"without": lacking})]
     return [Finding("Workers", "partitions", "ok", f"all {partitions} have an owner", facts={"without": []})]
+
+
+def _recovering(beats: _Beats, lacking: list[int]) -> list[Any]:
+    """The partitions that somebody is about to own, and how far he has read."""
+    said = [one for worker in beats.heard for one in beats.newest[worker].recovering]
+    return sorted((one for one in said if one.partition in lacking), key=lambda one: one.partition)
 
 
 async def published(settings: Settings) -> list[Finding]:

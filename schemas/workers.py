@@ -7,6 +7,15 @@ from schemas.record import Micros, record
 
 
 @record
+class Recovering:
+    """A partition whose log a worker is reading before it claims it: so many of so many records."""
+
+    partition: int
+    read: int
+    of: int
+
+
+@record
 class WorkerBeat:
     """I live. A newer `start` on a seat is its predecessor's goodbye (PROTOCOL.md, 10)."""
 
@@ -23,6 +32,7 @@ class WorkerBeat:
     queue: str = ""
     slots: int = 0
     inbox: int = -1
+    recovering: list[Recovering] = field(default_factory=list)
 
 
 @record

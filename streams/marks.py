@@ -75,6 +75,7 @@ class Marks:
         )
         self._standing: dict[int, int] = {}
         self._committed: dict[int, int] = {}
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect. Raises BrokerUnreachable."""
@@ -101,11 +102,11 @@ class Marks:
 
     async def commit(self) -> None:
         """Commit what was not yet. Raises KafkaError, TimeoutError."""
-        moved = {n: offset for n, offset in self._standing.items() if self._committed.get(n) != offset}
-        if moved:
-            async with asyncio.timeout(CONNECT_WITHIN):
+        async with self._turn, asyncio.timeout(CONNECT_WITHIN):
+            moved = {n: offset for n, offset in self._standing.items() if self._committed.get(n) != offset}
+            if moved:
                 await self._consumer.commit({self._place(number): offset for number, offset in moved.items()})
-            self._committed.update(moved)
+                self._committed.update(moved)
 
     async def run(self) -> None:
         """Commit, at most once a second, until cancelled."""

@@ -37,7 +37,7 @@ class Owner:
 
     def __init__(self, number: int, parts: Parts) -> None:
         self.number, self.parts = number, parts
-        self.phase = "reading"
+        self.phase, self.resumed = "reading", False
         self.state = Partition(number, parts.definitions)
         self.appender: Appender | None = None
         self.intakes = {
@@ -121,6 +121,7 @@ class Owner:
 
     def _drop(self) -> None:
         """Let go of everything but the duty to answer for what was sent (PROTOCOL.md, 6)."""
+        self.resumed = False
         self.close_intakes()
         self.outbox.close()
         self.marking.close()
@@ -153,6 +154,7 @@ class Owner:
             await self._open_intakes()
             await self.caught_up()
             await self._resume()
+            self.resumed = True
         except Exception as error:
             self._surprise(error)
 

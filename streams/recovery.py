@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -36,28 +36,36 @@ class Progress:
     start: int = 0
     reached: int = 0
     end: int = 0
-    _began: float = field(default_factory=time.monotonic)
-    _told: float = field(default_factory=time.monotonic)
+    _began: float = 0.0
+    _told: float = 0.0
+
+    @property
+    def of(self) -> int:
+        """How many records there are to read; 0 before it is known."""
+        return self.end - self.start
 
     def begin(self, start: int) -> None:
-        """Read from here on."""
+        """Read from here on, when it is this partition's turn."""
         self.start = self.reached = self.end = start
-        self._began = self._told = time.monotonic()
+        self._began = 0.0
 
     def move(self, partition: int, reached: int, end: int) -> None:
         """So far; said in the log every few seconds."""
         self.reached, self.end = reached, end
         now = time.monotonic()
-        if now - self._told >= TELL_EVERY:
+        if not self._began:
+            self._began = self._told = now
+        elif now - self._told >= TELL_EVERY:
             self._told = now
             read, left = reached - self.start, end - reached
             rate = read / (now - self._began)
-            told = {"read": read, "of": end - self.start, "per_second": round(rate), "seconds_left": round(left / rate)}
+            told = {"read": read, "of": self.of, "per_second": round(rate), "seconds_left": round(left / rate)}
             logger.info("reading", partition=partition, **told)
 
     def tell(self, partition: int, open_runs: int) -> None:
         """It is done."""
-        if read := self.reached - self.start:
+        if self._began:
+            read = self.reached - self.start
             took = round(time.monotonic() - self._began, 3)
             logger.info("read", partition=partition, records=read, seconds=took, open_runs=open_runs, end=self.reached)
 

@@ -13,6 +13,7 @@ from faust.types import TP
 from schemas.codec import Decoder
 from schemas.record import RECORDS
 from schemas.topics import COMMANDS, OUTCOMES
+from schemas.workers import Recovering
 from steps.executor import Executor
 from streams.app import Membership, build_app
 from streams.archive import EventArchive
@@ -225,7 +226,12 @@ class Worker:
 
     def _status(self) -> dict[str, Any]:
         live = sorted(number for number, owner in self.owners.items() if owner.phase == "live")
-        return {"running": self.parts.pool.running, "partitions": live}
+        reading = [owner for owner in self.owners.values() if owner.phase == "reading"]
+        recovering = [
+            Recovering(owner.number, owner.progress.reached - owner.progress.start, owner.progress.of)
+            for owner in reading
+        ]
+        return {"running": self.parts.pool.running, "partitions": live, "recovering": recovering}
 
     async def _look_for_lost(self) -> None:
         """Each second: attempts whose workers are lost go on elsewhere (PROTOCOL.md, 9)."""

@@ -2,11 +2,15 @@
 
 import argparse
 import json
+import logging
 import sys
 from contextlib import AbstractContextManager
+from typing import Any
 
 import core
 import loads
+import recovery
+import structlog
 import uvloop
 from report import table
 
@@ -28,11 +32,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fifth of the runs")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     chosen = parser.parse_args()
-    found = {"core": core.measure()}
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    found: dict[str, dict[str, Any]] = {"core": core.measure()}
     for name in chosen.broker or BROKERS:
         print(f"{name} …", file=sys.stderr, flush=True)
         with started(name) as bootstrap:
             found[name] = uvloop.run(loads.measure(name, bootstrap, 0.2 if chosen.quick else 1.0))
+            found[name]["recovery"] = uvloop.run(recovery.measure(name, bootstrap, 0.02 if chosen.quick else 1.0))
     print(json.dumps(found, indent=2) if chosen.json else table(found))
 
 

@@ -23,6 +23,9 @@ def table(found: dict[str, Any]) -> str:
     for part in ("worker", "tool_host", "broker"):
         figures = "".join(f"{found[name]['w2_cpu_us_per_step'][part]:>14,.1f}" for name in brokers)
         lines.append(f"{'W2: CPU of the ' + part.replace('_', ' ') + ' (µs a step)':42}{figures}")
+    for name in brokers:
+        lines += ["", f"Recovery, {name}:"]
+        lines += [f"  {key.replace('_', ' '):40}{value:>12,.2f}" for key, value in found[name]["recovery"].items()]
     lines += ["", "The core alone, in one process:"]
     lines += [f"  {key.replace('_', ' '):40}{value:>12,.2f}" for key, value in found["core"].items()]
     return "\n".join(lines)

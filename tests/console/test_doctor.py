@@ -21,7 +21,7 @@ from projections.store import Store
 from schemas.codec import encode
 from schemas.partition import DeadLetter
 from schemas.topics import DEADLETTERS, EVENTS, WORKERS
-from schemas.workers import WorkerBeat
+from schemas.workers import Recovering, WorkerBeat
 from streams.client import Client
 from streams.topics import ensure_topics
 from tests.brokers import Broker
@@ -110,7 +110,8 @@ async def test_what_stands_on_the_log_is_told(broker: Broker, topic_prefix: str,
 
         async def beat() -> None:
             for n in range(100):
-                record = WorkerBeat("w-live", "seat2", 1, n, 1, "0.1.0", "here", 8, 2, [0, 2])
+                reading = [Recovering(1, 1_000, 40_000)]
+                record = WorkerBeat("w-live", "seat2", 1, n, 1, "0.1.0", "here", 8, 2, [0, 2], recovering=reading)
                 await producer.send_and_wait(topic_prefix + WORKERS.name, encode(record), b"w-live")
                 await asyncio.sleep(0.2)
 
@@ -122,6 +123,7 @@ async def test_what_stands_on_the_log_is_told(broker: Broker, topic_prefix: str,
         assert found["workers"].status == "ok"
         assert "1 beating: here:8 (0.1.0, 2 steps running); 1 silent" in found["workers"].said
         assert found["partitions"].facts["without"] == [1]
+        assert found["partitions"].said == "1 of 3 are being read by their owners: 1 (1,000 of 40,000 records)"
         assert found["workflows"].said == "1 published: hello"
 
 
