@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from schemas.codec import encode
+from schemas.events import StepScheduled
 from schemas.message import Event
+from schemas.outcomes import StepReported
+from streams.publish_steps import cause_of, published
 from workflow.departures import Departure, wanted
-from workflow.messages import MarkDue
+from workflow.messages import MarkDue, OutcomeTaken
 
 if TYPE_CHECKING:
     from streams.owner import Owner
@@ -84,9 +87,10 @@ class Outbox:
         pause = PAUSE
         while lane and self._lanes.get(target) is lane:
             sent, departure = lane[0]
+            report = None
             try:
                 if wanted(self._owner.state, departure):
-                    await self._publish(departure)
+                    report = await self._publish(departure)
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 logger.warning("sending again", topic=departure.topic, target=target, why=why)
@@ -97,14 +101,20 @@ class Outbox:
                 lane.popleft()
                 if self._lanes.get(target) is lane:
                     self._has_arrived(sent)
+                    if report is not None:
+                        self._owner.handle(OutcomeTaken(report, cause_of(report)))
         if self._lanes.get(target) is lane:
             del self._lanes[target]
 
-    async def _publish(self, departure: Departure) -> None:
+    async def _publish(self, departure: Departure) -> StepReported | None:
+        """Send it; what a step published comes back with its outcome."""
         parts, record = self._owner.parts, departure.record
+        if isinstance(record, StepScheduled):
+            return await published(record, parts)
         value = record if isinstance(record, bytes) else encode(record)
         topic, key = parts.settings.topic(departure.topic), departure.key.encode()
         await parts.producer.send_and_wait(topic, value, key, partition=departure.partition)
+        return None
 
     def _has_arrived(self, sent: Sent) -> None:
         self._left[sent] -= 1

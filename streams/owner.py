@@ -20,6 +20,7 @@ from streams.recovery import Progress, Unreadable, read_again, take_over
 from streams.timers import Timer
 from streams.unsettled import settle
 from workflow.decide import decide
+from workflow.departures import NOBODY
 from workflow.messages import AttemptLost, DefinitionsRead, Message, Reread, Resume
 from workflow.partition import Partition
 from workflow.run import Run
@@ -217,7 +218,7 @@ class Owner:
             state = run.steps[path]
             self._arm(run.id, path, state.due)
             self._arm(run.id, path, state.deadline)
-            if state.phase == "scheduled" and state.worker != self.parts.id:
+            if state.phase == "scheduled" and state.worker not in (self.parts.id, NOBODY):
                 self.foreign.setdefault(state.worker, []).append((run.id, path, state.attempt))
 
     def _arm(self, run_id: str, path: str, due: int | None) -> None:
@@ -273,6 +274,8 @@ _ACTS: dict[type[Event], Callable[[Owner, Any], None]] = {
     e.RunStarted: lambda owner, event: owner._arm(event.run_id, "", event.deadline),
     e.StepScheduled: Owner._scheduled,
     e.StepWaiting: lambda owner, event: owner._arm(event.run_id, event.path, event.until),
+    e.ApprovalRequested: lambda owner, event: owner._arm(event.run_id, event.path, event.until),
+    e.ChildRequested: lambda owner, event: owner._arm(event.run_id, event.path, event.deadline),
     e.StepFailed: Owner._failed,
     e.StepReleased: lambda owner, event: owner._arm(event.run_id, event.path, event.retry_at),
     e.StepCancelled: lambda owner, event: owner.parts.pool.cancel_path(event.run_id, event.path),

@@ -13,6 +13,7 @@ from schemas.outcomes import StepReported
 from schemas.partition import Held, PartitionClaimed
 from streams.appender import Entry
 from streams.log import Logged
+from workflow.departures import NOBODY
 from workflow.messages import OutcomeTaken
 from workflow.validity import Claim
 
@@ -69,7 +70,8 @@ def _reports(entries: list[Entry], standing: set[tuple[int, int]]) -> list[StepR
     for entry in entries:
         stands = (entry.event.epoch, entry.event.n) in standing
         if stands and isinstance(entry.event, e.StepScheduled):
-            reports.append(_not_begun(entry.event))
+            if entry.event.worker != NOBODY:  # else whoever owns the partition now has sent it
+                reports.append(_not_begun(entry.event))
         elif not stands and (outcome := _own_outcome(entry)) is not None:
             reports.append(outcome)
     return reports

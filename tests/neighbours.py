@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.commands import Command
 from schemas.definitions import WorkflowPublished
+from schemas.events import StepScheduled
 from schemas.message import Event
 from schemas.outcomes import ChildReported
 from schemas.topics import COMMANDS, OUTCOMES
@@ -44,6 +45,8 @@ class Neighbours:
 
     def deliver(self, departure: Departure) -> None:
         record = departure.record
+        if isinstance(record, StepScheduled):
+            return  # what is published goes to nobody here; its arrival is told by hand
         if isinstance(record, WorkflowPublished):
             self.shelf.by_hash[record.definition] = load(record.source)
             return

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from schemas import events as e
 from schemas import partition as p
 from schemas.commands import CancelRun, ForgetRun, StartRun
@@ -17,9 +19,16 @@ if TYPE_CHECKING:
     from workflow.partition import Partition
 
 
+#: Kinds of steps that no worker executes: what they do leaves the partition, and its arrival is their outcome.
+LEAVES = frozenset({"publish"})
+#: The worker of such an attempt: whoever owns the partition sends it, so that it is never lost with a worker.
+NOBODY = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One message to another partition or topic. `record` is encoded when it is sent; bytes go out as they are.
+    """One message to another partition or topic. `record` is encoded when it is sent; bytes go out as they are, and
+    what a `StepScheduled` asks for is published.
 
     What is for the same `target` (the key, unless another is named) arrives in the order of its events. With a `path`
     it belongs to that attempt of a step of `run_id`, and is wanted only until the attempt has begun or is over.
@@ -63,6 +72,16 @@ _TO_BEGIN = frozenset({"scheduled", "requested"})
 
 def _forwarded(event: p.CommandForwarded, _run: Run | None) -> Departures:
     return (Departure(COMMANDS.name, event.run_id, event.value, event.home),)
+
+
+def _scheduled(event: e.StepScheduled, _run: Run | None) -> Departures:
+    if event.kind not in LEAVES:
+        return ()
+    asked = orjson.loads(event.input)
+    topic, key = str(asked.get("topic", "")), str(asked.get("key", ""))
+    target = f"{topic}\0{key}" if key else departure_id(event)
+    attempt = {"run_id": event.run_id, "path": event.path, "attempt": event.attempt}
+    return (Departure(topic, key, event, target=target, **attempt),)  # type: ignore[arg-type]
 
 
 def _child_requested(event: e.ChildRequested, _run: Run | None) -> Departures:
@@ -153,6 +172,7 @@ def _to_parent(parent: str, path: str, child: str, status: str, **told: Any) -> 
 _LEAVING: dict[type[Event], Callable[[Any, Run | None], Departures]] = {
     p.CommandForwarded: _forwarded,
     p.CommandRefused: _asked_again,
+    e.StepScheduled: _scheduled,
     e.ChildRequested: _child_requested,
     e.ChildIgnored: _child_ignored,
     e.StepSucceeded: _child_known,

@@ -9,6 +9,7 @@ from schemas import events as e
 from schemas.topics import MAX_VALUE
 from workflow import children
 from workflow.definition import Step, Steps
+from workflow.departures import LEAVES, NOBODY
 from workflow.durations import parse_duration, parse_timestamp
 from workflow.errors import ExpressionFailed
 from workflow.run import Run, child_path
@@ -117,7 +118,7 @@ def _schedule_attempt(t: Transition, run: Run, step: Step, prefix: str, path: st
         step=step.id,
         attempt=state.attempt + 1 if state else 1,
         kind=step.kind,
-        worker=t.worker,
+        worker=NOBODY if step.kind in LEAVES else t.worker,
         target=step.models[state.chain if state else 0] if step.models else step.target or "",
         input=arguments,
         secrets=orjson.dumps(secrets) if secrets else None,

@@ -1,6 +1,8 @@
 """What this version can run; everything else of the language is read, checked and refused at publish."""
 
-SUPPORTED_KINDS = frozenset({"model", "tool", "transform", "http", "wait", "approve", "workflow", "parallel"})
+SUPPORTED_KINDS = frozenset(
+    {"model", "tool", "transform", "http", "wait", "approve", "workflow", "publish", "parallel"}
+)
 
 SUPPORTED_STEP_KEYS = frozenset(
     {

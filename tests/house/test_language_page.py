@@ -18,6 +18,7 @@ PAGE = text(Path("docs/language.md"))
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 PLAN = {"name": "plan", "inputs": {"n": "integer"}, "steps": [{"id": "a", "transform": "{{ inputs.n + 1 }}"}]}
 INPUTS: dict[str, Any] = {
+    "notify": {"ticket": "T-1"},
     "bill": {"customer": "Ada", "plan": PLAN},
     "invoice": {"customer": "Ada", "hours": 2},
     "judge": {"ticket": "lost parcel"},
@@ -28,6 +29,7 @@ OUTPUTS = {
     "order": {"c": 3, "both": {"left": "left", "right": 3}},
     "judge": {"verdict": "done", "tokens": 0},
     "careful": {"it": "nothing"},
+    "notify": 7,
     "bill": {"net": 180.0, "made": 4},
     "refund": {"paid": False, "approved": True, "sum": 40.0},
 }
@@ -63,7 +65,8 @@ def answer(story: Story, name: str) -> None:
     elif state.phase == "waiting":
         story.timer(path, run_id=run_id)
     else:
-        story.succeed(path, None if name == "careful" else "done", calls=_calls(name), run_id=run_id)
+        output = {"careful": None, "notify": {"partition": 0, "position": 7}}.get(name, "done")
+        story.succeed(path, output, calls=_calls(name), run_id=run_id)
 
 
 def _calls(name: str) -> list[Any]:

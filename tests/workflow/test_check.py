@@ -44,6 +44,7 @@ steps:
   - {id: e, parallel: {x: [{id: f, transform: 1}]}, on_error: [{id: g, wait: {until: "2026-03-01T09:00:00Z"}}]}
   - {id: h, approve: {by: ada, prompt: x, value: 1}, timeout: 1d, on_timeout: deny}
   - {id: i, wait: {signal: go}, timeout: 1d}
+  - {id: k, publish: {topic: t, key: k, value: 1, headers: {a: b}}, idempotent: true, timeout: 1m}
   - {id: j, workflow: other@production, with: {n: 1}, output: string, timeout: 1h, deadline: 1d, retry: {attempts: 2}}
 outputs: "{{ steps.e.output }}"
 """
@@ -71,7 +72,7 @@ steps:
   - {id: d, model: {choose: [m], by: cost}, prompt: x}
   - id: e
     switch:
-      - {when: run.id == "x", steps: [{id: f, publish: {topic: t, value: 1}}]}
+      - {when: run.id == "x", steps: [{id: f, include: x}]}
   - {id: g, each: "{{ [1] }}", steps: [{id: h, tool: m.f, queue: gpu}]}
   - id: i
     parallel: {x: [{id: j, tool: m.f, undo: {tool: m.g}}]}
@@ -89,7 +90,7 @@ triggers: [{topic: t}]
         (8, "`thinking`"),
         (9, "`model: {choose}`"),
         (11, "`switch`"),
-        (12, "`publish`"),
+        (12, "`include`"),
         (13, "`each`"),
         (13, "`queue`"),
         (15, "`undo`"),
