@@ -13,6 +13,7 @@ from schemas.topics import COMMANDS, EVENTS, OUTCOMES
 from streams import clock
 from streams.appender import Appender, Entry
 from streams.intake import Intake
+from streams.log import LogCut
 from streams.marks import Marking
 from streams.outbox import Outbox
 from streams.parts import Parts
@@ -51,6 +52,7 @@ class Owner:
         """Attempts that other workers had when this owner took over, by worker."""
         self._task: asyncio.Task[None] | None = None
         self._pause = PAUSE
+        self._epoch = 0
         self._log = logger.bind(partition=number)
 
     def start(self) -> None:
@@ -61,6 +63,8 @@ class Owner:
         """Read, then claim at the end that was read; the ack of the claim makes this owner live."""
         try:
             self.state, end = await take_over(self.number, self.parts, self.progress)
+            if (epoch := self.state.claim.epoch) < self._epoch:
+                raise Unreadable(f"the log ends in epoch {epoch}, and {self._epoch} stood in it: restore what was cut")
         except Exception as error:
             return self._surprise(error)
         topic = self.parts.settings.topic(EVENTS.name)
@@ -108,10 +112,13 @@ class Owner:
         """Drop the state, remember what is unsettled, read again: the one way out of every doubt."""
         if self.phase == "closed":
             return
+        why = f"{type(error).__name__}: {error}"
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
-        if isinstance(error, Unreadable):
+        if isinstance(error, Unreadable | LogCut):
             pause = UNREADABLE_PAUSE
-        self._log.warning("reading the partition again", why=f"{type(error).__name__}: {error}", pause=pause)
+            self._log.error("the partition stands still", why=why, pause=pause)
+        else:
+            self._log.warning("reading the partition again", why=why, pause=pause)
         self._drop()
         self.phase = "reading"
         self._task = asyncio.get_running_loop().create_task(self._again(pause))
@@ -144,7 +151,7 @@ class Owner:
 
     def _live(self, claim: p.PartitionClaimed) -> None:
         self.state.read(claim)
-        self.phase = "live"
+        self.phase, self._epoch = "live", claim.epoch
         self.outbox.take_over()
         self._log.info("owned", epoch=claim.epoch, open_runs=len(self.state.runs))
         self._task = asyncio.get_running_loop().create_task(self._go_live())

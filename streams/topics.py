@@ -9,13 +9,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from schemas.topics import PARTITIONS, TOPICS, Topic
+from schemas.topics import COMMANDS, EVENTS, OUTCOMES, PARTITIONS, TOPICS, WORKERS, Topic
 from streams.connect import Auth, opened
 
 log = logging.getLogger(__name__)
 
 #: Seconds for all of it: creating, and seeing every partition led.
 WITHIN = 30.0
+#: Seconds in which a worker that makes the topics has made all of them.
+MADE_WITHIN = 3.0
 _EXISTS = 36
 _POLL = 0.05
 
@@ -56,7 +58,7 @@ async def ensure_topics(
     async with opened(AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(auth or {})), bootstrap) as admin:
         try:
             async with asyncio.timeout(WITHIN):
-                there = await _partitions(admin)
+                there = await _known(admin, prefix)
                 missing = {name: topic for name, topic in wanted.items() if name not in there}
                 created = await _create(admin, missing, partitions, replication) if missing else []
                 there = await _all_led(admin, wanted)
@@ -67,6 +69,19 @@ async def ensure_topics(
     return created
 
 
+async def verify_topics(
+    bootstrap: str, prefix: str, partitions: int, auth: Auth | None = None, topics: Iterable[Topic] = TOPICS
+) -> None:
+    """Create nothing, check what is there. Raises TopicsMissing, TopicMismatch, BrokerUnreachable."""
+    wanted = {prefix + topic.name: topic for topic in topics}
+    async with opened(AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(auth or {})), bootstrap) as admin:
+        async with asyncio.timeout(WITHIN):
+            there = await _partitions(admin)
+            if missing := [name for name in wanted if name not in there]:
+                raise TopicsMissing(missing)
+            await _check(admin, wanted, there, partitions)
+
+
 async def partition_counts(bootstrap: str, names: Iterable[str], auth: Auth | None = None) -> dict[str, int]:
     """How many partitions each topic has. Raises TopicsMissing; creates nothing, whatever the broker is set to."""
     async with opened(AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(auth or {})), bootstrap) as admin:
@@ -75,6 +90,22 @@ async def partition_counts(bootstrap: str, names: Iterable[str], auth: Auth | No
     if missing := [name for name in names if name not in there]:
         raise TopicsMissing(missing)
     return {name: len(there[name]) for name in names}
+
+
+async def _known(admin: AIOKafkaAdminClient, prefix: str) -> dict[str, list[int]]:
+    """What is there. Raises TopicMismatch where runs' topics were deleted: made anew, they would begin all runs again.
+
+    Who made the topics made this one too; another worker may be making them at this moment.
+    """
+    sign = prefix + WORKERS.name
+    for _ in range(round(MADE_WITHIN / _POLL)):
+        there = await _partitions(admin)
+        gone = [prefix + t.name for t in (COMMANDS, OUTCOMES, EVENTS) if prefix + t.name not in there]
+        if not gone or sign not in there:
+            return there
+        await asyncio.sleep(_POLL)
+    remedy = f"restore it from an archive, or delete all topics {prefix}workflow.* to begin with nothing"
+    raise TopicMismatch([f"{name} was deleted ({sign} is still there): {remedy}" for name in gone])
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, list[int]]:

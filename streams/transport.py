@@ -14,6 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.log import LogCut
 from streams.pacing import paced
 
 #: Milliseconds that a fetch waits for data; brokers that never wake it are asked again.
@@ -63,8 +64,11 @@ class LogThread(driver.AIOKafkaConsumerThread):
             consumer.pause(driver.ensure_aiokafka_TP(tp))
 
     async def open_in_thread(self, tp: TP, offset: int) -> int:
-        """Begin a new reading at an offset; its number, or -1 where the partition is no longer assigned."""
+        """Begin a new reading at an offset; its number, -1 where the partition is another's. Raises LogCut."""
         consumer = self._ensure_consumer()
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        if first > offset:
+            raise LogCut(f"{tp.topic} begins at offset {first}; what was to be taken in from {offset} on is gone")
         if tp not in consumer.assignment():
             return -1
         self.readings[tp] = number = self.readings.get(tp, 0) + 1

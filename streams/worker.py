@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -30,6 +30,7 @@ from streams.producer import Producer
 from streams.seats import Seat
 from streams.settings import WorkerSettings
 from streams.timers import Timer, Timers
+from streams.topic_watch import watch_topics
 from streams.topics import ensure_topics
 from streams.vocabulary import Vocabulary
 from workflow.messages import OutcomeTaken, TimerDue
@@ -55,7 +56,7 @@ async def run_worker(
         if on_ready is not None:
             on_ready(worker)
         try:
-            await worker.serve(stop)
+            await worker.serve(stop, watch_topics(settings))
         finally:
             await worker.shut_down()
 
@@ -136,17 +137,11 @@ class Worker:
         await self.app.start()
         logger.info("worker started", worker=self.id, seat=self.seat, broker=self.settings.bootstrap)
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Until told to stop; raises what ended it otherwise. Faust's crashes show nowhere else."""
-        watched = [
-            asyncio.ensure_future(work)
-            for work in (
-                stop.wait(),
-                self.app.wait_until_stopped(),
-                self._failed,
-                *(reader.closed() for reader in self.readers),
-            )
-        ]
+    async def serve(self, stop: asyncio.Event, *more: Awaitable[None]) -> None:
+        """Until told to stop; raises what ended it otherwise, or one of `more`. Faust's crashes show nowhere else."""
+        readers = [reader.closed() for reader in self.readers]
+        ends = (stop.wait(), self.app.wait_until_stopped(), self._failed, *readers, *more)
+        watched = [asyncio.ensure_future(work) for work in ends]
         await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         for future in watched:
             future.cancel()
