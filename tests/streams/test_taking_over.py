@@ -89,8 +89,9 @@ def near(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_without_a_mark_the_log_is_read_from_its_start():
-    state, read_from = await taken(worked(), None)
-    assert read_from == [0] and same(state, worked().partition)
+    story = worked()
+    state, read_from = await taken(story, None)
+    assert read_from == [0] and same(state, story.partition)
 
 
 async def test_reading_begins_at_the_low_watermark_of_the_mark(near):
