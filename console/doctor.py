@@ -53,7 +53,7 @@ async def examine(settings: "Settings", within: float = WITHIN) -> list["Finding
 
 async def _log(settings: "Settings", within: float) -> list["Finding"]:
     """The broker first; what stands on it only if it answers."""
-    from console import doctor_log
+    from console import doctor_log, doctor_workers
 
     began = time.monotonic()
     answered = await _broker(settings, min(_BROKER_WITHIN, within))
@@ -63,7 +63,7 @@ async def _log(settings: "Settings", within: float) -> list["Finding"]:
     ]
     if answered.usable:
         asked[:0] = [
-            ("Workers", "workers", lambda: doctor_log.workers(settings)),
+            ("Workers", "workers", lambda: doctor_workers.workers(settings)),
             ("Log", "workflows", lambda: doctor_log.published(settings)),
             ("Log", "dead letters", lambda: doctor_log.dead_letters(settings)),
         ]

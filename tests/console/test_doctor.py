@@ -108,11 +108,15 @@ async def test_what_stands_on_the_log_is_told(broker: Broker, topic_prefix: str,
         assert [letter["message"] for letter in found["dead letters"].facts["last"]][:2] == ["problem 3", "problem 4"]
         assert found["dead letters"].facts["last"][2]["reason"] == "unreadable"
 
+        queued(wanted, "gpu", "gpu", "night")
+
         async def beat() -> None:
             for n in range(100):
                 reading = [Recovering(1, 1_000, 40_000)]
                 record = WorkerBeat("w-live", "seat2", 1, n, 1, "0.1.0", "here", 8, 2, [0, 2], recovering=reading)
-                await producer.send_and_wait(topic_prefix + WORKERS.name, encode(record), b"w-live")
+                of_a_queue = WorkerBeat("w-queue", "seat3", 1, n, 1, "0.1.0", "here", 9, 4, [], "gpu", 4, 1)
+                for each in (record, of_a_queue):
+                    await producer.send_and_wait(topic_prefix + WORKERS.name, encode(each), each.worker.encode())
                 await asyncio.sleep(0.2)
 
         beating = asyncio.create_task(beat())
@@ -121,9 +125,15 @@ async def test_what_stands_on_the_log_is_told(broker: Broker, topic_prefix: str,
         found = by_subject(await examine(wanted))
         beating.cancel()
         assert found["workers"].status == "ok"
-        assert "1 beating: here:8 (0.1.0, 2 steps running); 1 silent" in found["workers"].said
+        told = "here:8 (0.1.0, 2 steps running), here:9 (0.1.0, 4 steps running, queue gpu); 1 silent"
+        assert f"2 beating: {told}" in found["workers"].said
         assert found["partitions"].facts["without"] == [1]
         assert found["partitions"].said == "1 of 3 are being read by their owners: 1 (1,000 of 40,000 records)"
+        full, unserved = found["queue gpu"], found["queue night"]
+        assert (full.status, full.said) == ("warn", "1 worker, 0 of 4 slots free; 2 steps wait")
+        assert full.remedy == "start one more: millrace worker --queue gpu"
+        assert (unserved.status, unserved.said) == ("fail", "nobody serves it; 1 step waits")
+        assert unserved.remedy == "start one: millrace worker --queue night"
         assert found["workflows"].said == "1 published: hello"
 
 
@@ -153,6 +163,15 @@ def projected(folder: Path, *, refusals: int = 0, position: int = 0) -> Settings
         store._run(f"INSERT INTO positions VALUES (0, {position}, 7, 1, 'w', 1)")
         store.checkpoint()
     return wanted
+
+
+def queued(wanted: Settings, *queues: str) -> None:
+    """A snapshot with one step that waits for room in each of these."""
+    with Store(wanted.snapshot, EVENTS.name) as store:
+        for number, queue in enumerate(queues):
+            values = f"('r', 1, 's{number}', 'queued', '{queue}')"
+            store._run(f"INSERT INTO steps (run_id, incarnation, path, status, queue) VALUES {values}")
+        store.checkpoint()
 
 
 def looked_at(wanted: Settings, ends: dict[int, int] | None) -> list[Finding]:
