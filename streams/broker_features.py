@@ -59,10 +59,15 @@ async def idempotence_available(bootstrap: str, auth: Mapping[str, Any] | None =
 
 
 async def _draws_producer_id(client: Any) -> bool:
+    from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
     from aiokafka.protocol.transaction import InitProducerIdRequest
 
     while True:
-        response = await client.send(client.get_random_node(), InitProducerIdRequest(None, 60_000))
+        try:
+            response = await client.send(client.get_random_node(), InitProducerIdRequest(None, 60_000))
+        except (NodeNotReadyError, KafkaConnectionError):  # of a cluster, another broker may be there
+            await asyncio.sleep(0.1)
+            continue
         if response.error_code == 0:
             return True
         if response.error_code not in _NOT_YET:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from typing import Any
 
-from aiokafka.errors import KafkaConnectionError, KafkaError, RequestTimedOutError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, RequestTimedOutError, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
@@ -70,7 +70,11 @@ class LogProducer:
         if not self._idempotent:
             return -1, -1, -1
         while True:
-            drawn = await self._client.send(self._client.get_random_node(), InitProducerIdRequest(None, 60_000))
+            try:
+                drawn = await self._client.send(self._client.get_random_node(), InitProducerIdRequest(None, 60_000))
+            except (NodeNotReadyError, KafkaConnectionError):  # another broker may be there
+                await asyncio.sleep(PAUSE)
+                continue
             if drawn.error_code == 0:
                 return drawn.producer_id, drawn.producer_epoch, 0
             if not (error := for_code(drawn.error_code)).retriable:

@@ -46,6 +46,7 @@ class Drive:
     struck: list[Struck] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     left: list[Worker] = field(default_factory=list)
+    away: list[tuple[int, int]] = field(default_factory=list)
     deeds: int = 0
 
     def __post_init__(self) -> None:
@@ -127,9 +128,11 @@ class Drive:
         kafka = self.kafka
         begin = {"restart": kafka.stop, "crash": kafka.kill, "pause": kafka.pause}[deed.what]
         end = kafka.resume if deed.what == "pause" else kafka.start
+        began = time.time_ns() // 1_000
         await asyncio.to_thread(begin, node)
         await asyncio.sleep(deed.lasts)
         await asyncio.to_thread(end, node)
+        self.away.append((began, time.time_ns() // 1_000))
         self._doing = ""
 
     async def _strike_worker(self, deed: Deed) -> None:
@@ -190,6 +193,7 @@ class Drive:
             await read(bootstrap, settings.topic(WORKERS.name), 1),
             ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else [],
             [(struck.pid, struck.time) for struck in self.struck],
+            self.away,
         )
 
 

@@ -21,21 +21,26 @@ class Flow:
 
 
 def flows(seed: int, count: int) -> list[Flow]:
-    """So many workflows."""
-    return [_flow(Random(f"{seed}/{number}"), f"flow{number}") for number in range(count)]
+    """So many workflows, after the one that is a child of theirs."""
+    leaf = _Drawn(Random(f"{seed}/leaf"))
+    drawn = [_flow(Random(f"{seed}/{number}"), f"flow{number}") for number in range(count)]
+    return [_written("leaf", [{"id": "s1", **leaf.act()}, {"id": "s2", **leaf.act()}], certain=True), *drawn]
 
 
 def _flow(chance: Random, name: str) -> Flow:
-    drawn = _Drawn(chance)
-    steps = drawn.steps(depth=2, most=5)
+    steps = _Drawn(chance).steps(depth=2, most=5)
     kind = chance.random()
     if kind < 0.08:
         steps.append({"id": "doom", "tool": "effects.break_down", "with": LEDGER})
     elif kind < 0.16:
         risk = {"id": "risk", "tool": "effects.act", "with": {**LEDGER, "seconds": 0.2}, "retry": PATIENT}
         steps.insert(0, risk)  # not idempotent: fails as `unknown` when its worker is lost
+    return _written(name, steps, certain=kind >= 0.16)
+
+
+def _written(name: str, steps: list[dict[str, Any]], certain: bool) -> Flow:
     source = yaml.safe_dump({"name": name, "inputs": {"ledger": "string"}, "steps": steps}, sort_keys=False)
-    return Flow(name, source, certain=kind >= 0.16)
+    return Flow(name, source, certain)
 
 
 class _Drawn:
@@ -51,13 +56,13 @@ class _Drawn:
     def _step(self, depth: int) -> dict[str, Any]:
         self._count += 1
         step: dict[str, Any] = {"id": f"s{self._count}"}
-        kinds = [self._act, self._act, self._act, self._block, self._stumble, self._wait, self._model, self._transform]
+        kinds = [self.act, self.act, self.act, self._block, self._stumble, self._wait, self._model, self._transform]
         if depth:
-            kinds += [self._parallel, self._parallel]
+            kinds += [self._parallel, self._parallel, self._child]
         step |= self._chance.choice(kinds)(depth)
         return step
 
-    def _act(self, _depth: int) -> dict[str, Any]:
+    def act(self, _depth: int = 0) -> dict[str, Any]:
         return self._tool("act", seconds=round(self._chance.choice((0.0, 0.01, 0.05, 0.3, 1.0)), 3))
 
     def _block(self, _depth: int) -> dict[str, Any]:
@@ -77,6 +82,9 @@ class _Drawn:
 
     def _transform(self, _depth: int) -> dict[str, Any]:
         return {"transform": {"n": self._chance.randint(0, 9)}}
+
+    def _child(self, _depth: int) -> dict[str, Any]:
+        return {"workflow": "leaf", "with": LEDGER}
 
     def _parallel(self, depth: int) -> dict[str, Any]:
         branches = self._chance.randint(2, 3)

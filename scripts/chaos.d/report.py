@@ -10,7 +10,7 @@ def figures(verdict: Verdict, more: dict[str, Any]) -> dict[str, Any]:
     """Counts; what must be empty is counted here and named in `cases`."""
     bad = ("lost", "failed", "twice", "again", "begun_though_released", "told_without_effect")
     counts = {name: len(getattr(verdict, name)) for name in bad}
-    took = verdict.recoveries
+    took, slower = sorted(verdict.recoveries), sorted(verdict.recoveries_in_trouble)
     return {
         "accepted": verdict.accepted,
         "completed": verdict.completed,
@@ -24,6 +24,9 @@ def figures(verdict: Verdict, more: dict[str, Any]) -> dict[str, Any]:
         "recoveries": len(took),
         "recovery_s_p50": _at(took, 0.5),
         "recovery_s_p99": _at(took, 0.99),
+        "recoveries_in_trouble": len(slower),
+        "recovery_in_trouble_s_p50": _at(slower, 0.5),
+        "recovery_in_trouble_s_p99": _at(slower, 0.99),
         **more,
         "holds": verdict.holds,
         "cases": {name: getattr(verdict, name)[:20] for name in bad if getattr(verdict, name)},
@@ -59,6 +62,9 @@ LINES = [
     ("partitions taken over after a kill", "recoveries", ""),
     ("from the kill to the first transition, p50 (s)", "recovery_s_p50", ""),
     ("p99 (s)", "recovery_s_p99", ""),
+    ("taken over while a broker was in trouble, too", "recoveries_in_trouble", ""),
+    ("p50 (s)", "recovery_in_trouble_s_p50", ""),
+    ("p99 (s)", "recovery_in_trouble_s_p99", ""),
     ("workers killed", "killed", ""),
     ("deeds in all", "deeds", ""),
     ("workers that ended by themselves", "ended_by_themselves", ""),

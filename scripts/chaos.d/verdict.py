@@ -9,6 +9,7 @@ from logs import ENDS, Line, valid
 from schemas import events as e
 from schemas import partition as p
 from schemas.message import Event
+from schemas.outcomes import StepReported
 from schemas.workers import WorkerBeat
 
 #: A run, a step's path, an attempt.
@@ -31,6 +32,8 @@ class Evidence:
     ledger: list[str]
     struck: list[tuple[int, int]] = field(default_factory=list)
     """Of each worker that was killed: its pid, and when in µs."""
+    away: list[tuple[int, int]] = field(default_factory=list)
+    """From when to when a broker was in trouble, in µs."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class Verdict:
     events: int = 0
     void: int = 0
     recoveries: list[float] = field(default_factory=list)
+    recoveries_in_trouble: list[float] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -67,7 +71,9 @@ def judge(evidence: Evidence) -> Verdict:
     _ends(verdict, evidence, counted)
     _once(verdict, counted)
     _effects(verdict, evidence, counted)
-    verdict.recoveries = recoveries(evidence, counted)
+    for began, ended in recoveries(evidence, counted):
+        trouble = any(begin < ended and began < end for begin, end in evidence.away)
+        (verdict.recoveries_in_trouble if trouble else verdict.recoveries).append((ended - began) / 1e6)
     return verdict
 
 
@@ -124,7 +130,7 @@ def _repeated(evidence: Evidence, counted: list[Line], begun: Mapping[Call, int]
     reported = {
         (line.record.run_id, line.record.path, line.record.attempt): line.time
         for line in reversed(evidence.outcomes)
-        if line.record.status == "succeeded"
+        if isinstance(line.record, StepReported) and line.record.status == "succeeded"
     }
     complete: set[tuple[str, str]] = set()
     again = []
@@ -162,8 +168,8 @@ def _named(calls: Iterable[Call]) -> list[str]:
     return sorted(f"{run} {path}#{attempt}" for run, path, attempt in calls)
 
 
-def recoveries(evidence: Evidence, counted: list[Line]) -> list[float]:
-    """Seconds from each kill to the first transition of each partition that the killed worker owned."""
+def recoveries(evidence: Evidence, counted: list[Line]) -> list[tuple[int, int]]:
+    """Of each partition that a killed worker owned: when it was killed, and when the first transition after came."""
     workers = {line.record.pid: line.record.worker for line in evidence.beats if isinstance(line.record, WorkerBeat)}
     by_partition: dict[int, list[Event]] = defaultdict(list)
     for line in counted:
@@ -176,5 +182,5 @@ def recoveries(evidence: Evidence, counted: list[Line]) -> list[float]:
                 continue
             later = (r.time for r in records if r.epoch > standing[-1].epoch and not isinstance(r, p.PartitionClaimed))
             if (first := next(later, None)) is not None:
-                took.append((first - at) / 1e6)
-    return sorted(took)
+                took.append((at, first))
+    return took

@@ -130,4 +130,7 @@ def test_recovery_is_timed_from_the_kill_to_the_first_transition() -> None:
     story.claim("w-2", 2.5)
     story.tell(e.StepFailed, 3.0, path="a", attempt=1, error_class="worker_lost", message="")
     beat = Line(0, 0, 0, WorkerBeat("w-1", "s", 1, 1, 0, "", pid=7))
-    assert story.judged(beats=[beat], struck=[(7, 1_500_000), (8, 1_600_000)]).recoveries == [1.5]
+    found = {"beats": [beat], "struck": [(7, 1_500_000), (8, 1_600_000)]}
+    assert story.judged(**found).recoveries == [1.5]
+    assert story.judged(**found, away=[(2_900_000, 4_000_000)]).recoveries_in_trouble == [1.5]
+    assert story.judged(**found, away=[(3_000_000, 4_000_000)]).recoveries == [1.5]
