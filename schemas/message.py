@@ -72,7 +72,7 @@ class Finished:
 
 @record
 class Ended:
-    """So many runs, one after the other, that ended within a second; `time` is when the last of them did."""
+    """So many runs, one after the other, that ended within a second; `time` is the end of that second."""
 
     count: int
     time: Micros

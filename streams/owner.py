@@ -257,8 +257,8 @@ class Owner:
 
         async def read() -> None:
             if (known := self.state.quarantined.get(run_id)) is not None:
-                first = known.place.first
-                self.handle(Reread(run_id, await read_again(self.number, run_id, first, self.parts)))
+                found = await read_again(self.number, run_id, known.place.first, self.parts)
+                self.handle(Reread(run_id, found))
 
         self.parts.spawn(read())
 

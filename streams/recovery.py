@@ -1,6 +1,7 @@
 """Recovery is reading: the fold of a partition's log from its latest mark's low watermark on (PROTOCOL.md, 18)."""
 
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -88,9 +89,13 @@ async def take_over(number: int, parts: "Parts", progress: Progress) -> tuple[Pa
 
 
 async def read_again(number: int, run_id: str, first: int, parts: "Parts") -> Quarantine:
-    """A quarantined run as this version folds it, from its first record on, with what is held for it."""
+    """A quarantined run as this version folds it, from its first record on, with what is held for it; or why not."""
     reading = Reading(number, parts, Progress())
-    state = await reading.fold(None, first, await _claim_at(number, first, parts) if first else None, _WHOLE_LOG)
+    try:
+        claim = await _claim_at(number, first, parts) if first else None
+        state = await reading.fold(None, first, claim, _WHOLE_LOG)
+    except Exception as error:  # whoever asked for the release gets an answer
+        return Quarantine(None, f"reading it again failed: {type(error).__name__}: {error}", traceback.format_exc())
     missing = f"no quarantine of run {run_id} stands in the log from offset {first} on"
     return state.quarantined.get(run_id) or Quarantine(None, missing, "")
 

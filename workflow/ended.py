@@ -2,12 +2,12 @@
 
 from array import array
 from hashlib import blake2b
-from itertools import groupby
 
 from schemas.message import Ended
 
+SECOND = 1_000_000
 #: How long the id of an ended run is remembered, and how many of them.
-DEDUPE_WINDOW = 10 * 60 * 1_000_000
+DEDUPE_WINDOW = 10 * 60 * SECOND
 DEDUPE_LIMIT = 100_000
 
 
@@ -21,10 +21,11 @@ def id_hash(run_id: str) -> int:
 
 
 class EndedIds:
-    """Hashes of ids with the time of their end, oldest first."""
+    """Hashes of ids with the time of their end, oldest first; counted by the second, as a mark tells them."""
 
     def __init__(self) -> None:
         self.times: dict[int, int] = {}
+        self._seconds: dict[int, int] = {}
 
     def __contains__(self, run_id: str) -> bool:
         return id_hash(run_id) in self.times
@@ -33,30 +34,41 @@ class EndedIds:
         """A run ended; time never runs backwards, but what a mark has told already may be read again."""
         key = id_hash(run_id)
         if self.times.get(key, -1) < time:
-            self.times.pop(key, None)
-            self.times[key] = time
+            self._drop(key)
+            self._append(key, time)
             self.forget_before(time)
 
     def discard(self, run_id: str) -> None:
         """The run did not end after all."""
-        self.times.pop(id_hash(run_id), None)
+        self._drop(id_hash(run_id))
 
-    def forget_before(self, now: int) -> None:
+    def forget_before(self, now: int, most: int = DEDUPE_LIMIT) -> None:
         """Let go of what lies before the window, or is too much."""
         while self.times:
             key = next(iter(self.times))
-            if self.times[key] >= now - DEDUPE_WINDOW and len(self.times) <= DEDUPE_LIMIT:
+            if self.times[key] >= now - DEDUPE_WINDOW and len(self.times) <= most:
                 return
-            del self.times[key]
+            self._drop(key)
 
-    def packed(self, most_bytes: int) -> tuple[bytes, list[Ended]]:
-        """As they stand in a mark: no more than fit, the latest ones."""
-        items = list(self.times.items())[-(most_bytes // 8) :]
-        seconds = groupby((time for _, time in items), key=lambda time: time // 1_000_000)
-        ended = [Ended(len(times), times[-1]) for times in (list(group) for _, group in seconds)]
-        return array("Q", [key for key, _ in items]).tobytes(), ended
+    def packed(self) -> tuple[bytes, list[Ended]]:
+        """As they stand in a mark; each time is the end of its second."""
+        ended = [Ended(count, second * SECOND + SECOND - 1) for second, count in self._seconds.items()]
+        return array("Q", self.times).tobytes(), ended
 
     def unpack(self, ids: bytes, ended: list[Ended]) -> None:
-        """Remember what a mark carries; each time is the last one of its second."""
+        """Remember what a mark carries."""
         times = (one.time for one in ended for _ in range(one.count))
-        self.times.update(zip(array("Q", ids), times, strict=True))
+        for key, time in zip(array("Q", ids), times, strict=True):
+            self._append(key, time)
+
+    def _append(self, key: int, time: int) -> None:
+        self.times[key] = time
+        self._seconds[time // SECOND] = self._seconds.get(time // SECOND, 0) + 1
+
+    def _drop(self, key: int) -> None:
+        time = self.times.pop(key, None)
+        if time is not None:
+            second = time // SECOND
+            self._seconds[second] -= 1
+            if not self._seconds[second]:
+                del self._seconds[second]

@@ -3,6 +3,7 @@
 from schemas import partition as p
 from schemas.message import Cause, Event, Positions, SetAside
 from schemas.topics import MAX_RECORD
+from workflow.ended import DEDUPE_LIMIT
 from workflow.messages import MarkDue
 from workflow.partition import Partition
 from workflow.snapshot import STATE_VERSION, freeze
@@ -23,7 +24,8 @@ def mark(t: Transition, message: MarkDue) -> None:
         return
     claim = partition.claim
     low = partition.watermark.low() or Place(partition.end, claim.epoch, claim.owner, claim.n + 1, partition.end)
-    ids, ended = partition.ended.packed(room)
+    partition.ended.forget_before(t.now, min(DEDUPE_LIMIT, room // 8))
+    ids, ended = partition.ended.packed()
     t.note(
         p.PartitionMarked,
         log=partition.log,

@@ -173,7 +173,9 @@ async def test_a_quarantined_run_is_read_again_from_its_first_record_and_release
     assert found.run is not None and [held.message_kind for held in found.held] == ["StepReported", "ReleaseRun"]
     story.read_again("q", found)
     assert isinstance(story.events[0], p.RunReleased) and "q" in story.partition.ended
-    assert (await read_again(0, "nobody", 1, here)).run is None
+    assert "no quarantine of run nobody" in (await read_again(0, "nobody", 1, here)).reason
+    here.log.begins = 9
+    assert "reading it again failed: Unreadable: the log begins" in (await read_again(0, "q", 2, here)).reason
 
 
 async def test_a_reading_that_takes_long_says_how_far_it_has_come(monkeypatch):
