@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from schemas.codec import encode
-from schemas.commands import AnswerApproval, Command, SignalRun, StartRun
+from schemas.commands import Command, StartRun
 from schemas.outcomes import ChildReported, StepReported
 from schemas.topics import MAX_COMMAND, MAX_REPORT, MAX_VALUE
 from streams.run_ids import COMMAND_ID, is_run_id, may_be_meant
@@ -30,7 +30,8 @@ def command_problem(read: Command, size: int) -> Problem | None:
         return "command_id_invalid", f"a command_id has at most 256 characters on one line, this is {said}"
     if size > SURELY_SMALL and (encoded := len(encode(read))) > MAX_COMMAND:
         return "command_too_large", f"the command is {encoded} bytes; at most {MAX_COMMAND} fit in an event"
-    if isinstance(read, SignalRun | AnswerApproval) and (problem := document_problem(read.value or b"null", MAX_DEPTH)):
+    value = getattr(read, "value", None)
+    if value is not None and len(value) <= MAX_VALUE and (problem := document_problem(value, MAX_DEPTH)):
         return "value_invalid", f"the value {problem}"
     return _start_problem(read) if isinstance(read, StartRun) else None
 
@@ -41,7 +42,7 @@ def _start_problem(start: StartRun) -> Problem | None:
     if start.budget is not None and not 0 <= start.budget < MOST:
         return "field_invalid", f"budget is nano-dollars from 0 to {MOST}, this is {start.budget}"
     if len(start.inputs) > MAX_VALUE:
-        return None  # the run's home says so: what it may be depends on where it is kept
+        return None  # the run's home says so, as for a value
     problem = document_problem(start.inputs, MAX_DEPTH)
     return ("inputs_invalid", f"the inputs {problem}") if problem else None
 

@@ -6,6 +6,8 @@ from schemas.codec import Decoder, Undecodable, UnknownSchema
 from schemas.definitions import AliasMoved, WorkflowPublished
 
 LATEST = "latest"
+#: Beyond it a version number is none that anybody counted up to.
+LAST_VERSION = 1 << 53
 
 
 @dataclass(slots=True)
@@ -27,7 +29,12 @@ class Published:
 
     def version_of(self, definition: str) -> int | None:
         """The version that has this hash, if it was published under this name."""
-        return next((int(a) for a, (_, found) in self.aliases.items() if a.isdigit() and found == definition), None)
+        return next((int(a) for a, (_, found) in self.aliases.items() if is_version(a) and found == definition), None)
+
+
+def is_version(alias: str) -> bool:
+    """Whether an alias is a version number, which never moves."""
+    return alias.isascii() and alias.isdigit() and len(alias) < 19
 
 
 class Catalogue:
@@ -53,14 +60,20 @@ class Catalogue:
         except Undecodable as error:
             self.unreadable[offset] = str(error)
         else:
-            self._fold(record)
+            self._fold(record, offset)
 
-    def _fold(self, record: object) -> None:
+    def _fold(self, record: object, offset: int) -> None:
         if isinstance(record, WorkflowPublished):
             self.definitions[record.definition] = record
-        elif isinstance(record, AliasMoved):
+        elif not isinstance(record, AliasMoved):
+            self.unreadable[offset] = f"{type(record).__name__} has no meaning here"
+        elif not 0 < record.version < LAST_VERSION:
+            self.unreadable[offset] = (
+                f"version {record.version} of {record.name[:80]!r} leaves no room for the next one"
+            )
+        else:
             aliases = self.names.setdefault(record.name, Published(record.name)).aliases
-            if not (record.alias.isdigit() and record.alias in aliases):  # a version number never moves
+            if not (is_version(record.alias) and record.alias in aliases):  # a version number never moves
                 aliases[record.alias] = (record.version, record.definition)
 
     def _remove(self, key: str) -> None:

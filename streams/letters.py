@@ -96,6 +96,8 @@ def _headers(letter: Letter) -> list[tuple[str, bytes | None]]:
     """Those of the original, and which letter it was. Raises NotReplayable."""
     if not letter.said.whole:
         raise NotReplayable(f"letter {letter.offset} holds only the beginning of its original: {letter.said.message}")
+    if letter.said.key is None and letter.said.value is None:
+        raise NotReplayable(f"letter {letter.offset} has neither a key nor a value: there is nothing to send")
     try:
         kept = [(h.name.decode(), h.value) for h in letter.said.original_headers if h.name != REPLAYED.encode()]
     except UnicodeDecodeError as error:

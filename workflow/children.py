@@ -1,5 +1,6 @@
 """Child runs: a `workflow` step asks for a run of its own, pinned to one definition, with inputs that were checked."""
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from schemas import partition as p
 from schemas.commands import ForgetRun
 from schemas.outcomes import ChildReported, StepReported
 from workflow.definition import Step, Workflow
-from workflow.errors import ExpressionFailed
+from workflow.errors import DefinitionInvalid, ExpressionFailed
 from workflow.made import made
 from workflow.run import Run
 from workflow.transition import Transition
@@ -62,7 +63,9 @@ def _pinned(t: Transition, step: Step, prefix: str, path: str) -> dict[str, Any]
         return _made(arguments, path)
     reference = step.target or ""
     found = t.partition.workflows.resolve(reference)
-    workflow = None if found is None else t.partition.workflows.get(found[2])
+    workflow = None
+    with suppress(DefinitionInvalid):  # its owner refuses it
+        workflow = None if found is None else t.partition.workflows.get(found[2])
     if found is None or workflow is None:
         return {"workflow": reference, "inputs": arguments}
     name, version, definition = found

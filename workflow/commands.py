@@ -1,6 +1,7 @@
 """What commands make happen: each is applied once, or refused with its reason."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from schemas import events as e
@@ -11,6 +12,7 @@ from schemas.message import Cause
 from schemas.topics import MAX_VALUE
 from workflow import approvals, children, outcomes, signals
 from workflow.children import earliest
+from workflow.errors import DefinitionInvalid
 from workflow.marks import snapshot
 from workflow.messages import CommandTaken, DefinitionsRead, OutcomeTaken
 from workflow.partition import Quarantine
@@ -68,8 +70,9 @@ def _found(t: Transition, start: StartRun | e.RunAccepted) -> tuple[str, int, st
     workflows = t.partition.workflows
     if not start.definition:
         return workflows.resolve(start.workflow)
-    if workflows.get(start.definition) is None:
-        return None
+    with suppress(DefinitionInvalid):  # what is wrong with it is told when it is to begin
+        if workflows.get(start.definition) is None:
+            return None
     return start.workflow.partition("@")[0], start.version, start.definition
 
 
@@ -110,7 +113,11 @@ def definitions_read(t: Transition, message: DefinitionsRead) -> None:
 def _begin(t: Transition, start: StartRun | e.RunAccepted, found: tuple[str, int, str]) -> tuple[str, str] | None:
     """Start the run, or say why not: (reason, message)."""
     name, version, definition = found
-    workflow = t.partition.workflows.get(definition)
+    try:
+        workflow = t.partition.workflows.get(definition)
+    except DefinitionInvalid as error:  # published by something else than `millrace publish`, or by a later version
+        first = str(error.problems[0]).partition("\n")[0][:500]
+        return "definition_invalid", f"{start.workflow!r} points to {definition}, which is no workflow here: {first}"
     if workflow is None:
         return "unknown_workflow", f"{start.workflow!r} points to {definition}, which is not in workflow.definitions"
     inputs, problem = children.checked_inputs(workflow, start.inputs)

@@ -135,6 +135,10 @@ def test_a_letter_reads_as_text_where_it_is_text_and_as_bytes_where_not(capsys):
 def test_what_cannot_be_sent_whole_is_not_sent():
     with pytest.raises(NotReplayable, match="only the beginning"):
         _headers(letter(whole=False))
+    nothing = letter(None)
+    nothing.said.key = None
+    with pytest.raises(NotReplayable, match="neither a key nor a value"):
+        _headers(nothing)
     with pytest.raises(NotReplayable, match="no UTF-8"):
         _headers(letter(original_headers=[Header(b"\xff")]))
     again = letter(original_headers=[Header(b"millrace-deadletter", b"3"), Header(b"a", b"1")])

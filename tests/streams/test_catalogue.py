@@ -75,3 +75,9 @@ def test_a_record_of_a_later_version_is_folded_once_its_schema_is_known() -> Non
     decoder.learn(key, later)
     known.schema_learned()
     assert known.resolve("hello@friendly") == ("hello", 1, "h1")
+
+
+def test_a_version_is_a_number_that_somebody_can_have_counted_to() -> None:
+    known = catalogue(moved("²", 7), moved("9" * 5_000, 8), moved("latest", 0), moved("latest", 1 << 60), b"x")
+    assert known.names["hello"].version_of("h1") is None and known.resolve("hello") is None
+    assert "leaves no room" in known.unreadable[3] and list(known.unreadable) == [2, 3, 4]

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.commands import Command
 from tests.story import Story
+from workflow.parse.load import load
 
 ONE = "name: one\ninputs: {n: integer, who?: string}\nsteps: [{id: a, tool: t.one}]"
 
@@ -99,3 +100,15 @@ def test_only_so_many_command_ids_are_remembered():
     for number in range(1_005):
         story.partition.runs["r"].commands[f"c{number}"] = None
     assert len(story.run().commands) > 1_000
+
+
+def test_a_text_that_is_no_workflow_is_refused_whoever_published_it(monkeypatch):
+    """Else the run would be set aside, for something that no upgrade of ours mends."""
+    story = Story(ONE)
+
+    def load_again(definition):
+        return load("name: one\nsteps: [{id: a, tool: t.one, no: 1}]")
+
+    monkeypatch.setattr(story.shelf, "get", load_again)
+    story.start(n=1).then("CommandRefused definition_invalid")
+    assert "points to" in story.events[0].message and ":2:" in story.events[0].message
