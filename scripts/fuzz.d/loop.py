@@ -13,13 +13,14 @@ from projections.store import Store
 from schemas import events as e
 from schemas import partition as p
 from schemas.codec import Decoder, encode
+from schemas.commands import ForgetRun
 from schemas.message import Cause, Event
 from schemas.outcomes import StepReported
 from schemas.topics import MAX_RECORD
 from streams import doors
 from tests.story import LOG, Shelf, claim, same
 from workflow.decide import decide
-from workflow.messages import DefinitionsRead, InputUnreadable, MarkDue, TimerDue
+from workflow.messages import CommandTaken, DefinitionsRead, InputUnreadable, MarkDue, TimerDue
 from workflow.messages import Message as Decidable
 from workflow.partition import Partition
 
@@ -183,7 +184,10 @@ class Loop:
                 value = b'{"type":"CancelRun","run_id":"%s"}' % run_id.encode()
                 at = self.offsets["command", number]
                 self.offer("command", Message("workflow.commands", number, at, None, value, []))
-            must(not owner.runs, "a run is still open after it was cancelled")
+            for run in list(owner.runs.values()):  # a child that ended is kept until its parent knows
+                must(run.phase == "ended", "a run is still open after it was cancelled")
+                self.decide(number, CommandTaken(ForgetRun("forget", run.id), Cause("command", LOG, -1, "forget")))
+            must(not owner.runs, "a run is kept that its parent has forgotten")
             self._write(number, decide(owner, MarkDue(owner.claim.epoch, owner.claim.n + 1), self.now))
             self.readers[number].forget_before(owner.time)  # as whoever takes over does before anything is decided
             owner.forget_before(owner.time)

@@ -37,7 +37,7 @@ def test_nor_through_a_worker_on_a_broker(unmeasured: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("door", "place", "fault", "words"),
     [
-        ("commands", "workflow.commands._checked_inputs", None, "a run was set aside"),
+        ("commands", "workflow.children.checked_inputs", None, "a run was set aside"),
         ("definitions", "streams.catalogue.is_version", str.isdigit, "invalid literal"),
         ("workers", "streams.beats.Undecodable", ZeroDivisionError, "Undecodable"),
         ("events", "workflow.partition.Partition.set_aside", None, "TypeError"),
