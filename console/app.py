@@ -27,6 +27,7 @@ ENTRIES = (
     Entry("signal", _RUN, "Tell a run something that it waits for"),
     Entry("approve", _RUN, "Say yes to what a run asks"),
     Entry("deny", _RUN, "Say no to what a run asks"),
+    Entry("resolve", _RUN, "Decide about an attempt of which nobody knows what became"),
     Entry("approvals", _ASK, "List what waits for an answer, and whose"),
     Entry("release", _RUN, "Take a quarantined run up again"),
     Entry("runs", _ASK, "List runs with their status, time and cost"),

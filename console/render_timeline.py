@@ -25,10 +25,21 @@ COLOURS = {
     "retrying": "yellow",
     "skipped": "bright_black",
     "waiting": "cyan",
+    "queued": "cyan",
+    "unsure": "magenta",
     "running": "cyan",
     "accepted": "cyan",
 }
-_SIGNS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "–", "retrying": "↻", "waiting": "…"}
+_SIGNS = {
+    "succeeded": "✓",
+    "failed": "✗",
+    "cancelled": "■",
+    "skipped": "–",
+    "retrying": "↻",
+    "waiting": "…",
+    "queued": "…",
+    "unsure": "?",
+}
 
 
 def timeline(story: RunStory, now: int, limit: int | None = None) -> Group:

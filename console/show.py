@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from console.story import RunStory
-    from projections.lines import Quarantined, RunView
+    from projections.lines import AttemptLine, Quarantined, RunView
 
 _JSON_TEXTS = ("inputs", "outputs", "labels", "output")
 
@@ -65,9 +65,28 @@ def story(view: "RunView", run_id: str) -> "RunStory":
         what = refusal.command or refusal.kind
         said = f"{what} was refused ({refusal.reason}): {refusal.message}"
         told.notes.append(said if when is None else f"{instant(when)}  {said}")
+    told.notes += [
+        _in_doubt(line, run_id) for line in view.attempts if line.status == "unsure" and _is_asked(view, line)
+    ]
     if view.quarantine is not None:
         told.notes += _set_aside(view.quarantine, run_id)
     return told
+
+
+def _is_asked(view: "RunView", attempt: "AttemptLine") -> bool:
+    return any(s.path == attempt.path and s.status == "unsure" and s.attempts == attempt.attempt for s in view.steps)
+
+
+def _in_doubt(attempt: "AttemptLine", run_id: str) -> str:
+    """Which call may have been made, and billed; whose it was, since when, and how to go on."""
+    from console.render_values import instant, microseconds
+
+    since = microseconds(attempt.ended_at)
+    call = f"{attempt.path}#{attempt.attempt} with {attempt.target or 'no target'} on {attempt.worker}"
+    remedy = f"millrace resolve {run_id} {attempt.path} retry|fail|succeed --attempt {attempt.attempt}"
+    return (
+        f"{'' if since is None else instant(since)}  unknown, maybe billed: {call} ({attempt.error_message}); {remedy}"
+    )
 
 
 def _set_aside(known: "Quarantined", run_id: str) -> list[str]:

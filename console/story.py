@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import events as e
 from schemas import partition as p
+from schemas import pending
 from schemas.message import Event, ModelCall
 
 #: What a run can be at last.
@@ -133,6 +134,20 @@ class RunStory:
         line.ended = event.time if event.retry_at is None else None
         line.bill(event.attempt, event.worker, event.calls)
 
+    def _step_queued(self, event: pending.StepQueued) -> None:
+        line = self._line(event.path)
+        line.status, line.ended = "queued", None
+        line.started = line.started or event.time
+
+    def _step_unsure(self, event: pending.StepUnsure) -> None:
+        line = self._line(event.path)
+        line.status, line.error = "unsure", f"{event.error_class}: {event.message}"
+        line.bill(event.attempt, event.worker, event.calls)
+
+    def _resolved(self, event: pending.StepResolved) -> None:
+        why = f": {event.reason}" if event.reason else ""
+        self.notes.append(f"{event.by or 'somebody'} decided {event.decision} for {event.path}#{event.attempt}{why}")
+
     def _step_released(self, event: e.StepReleased) -> None:
         self._line(event.path).status = "waiting"
 
@@ -192,6 +207,9 @@ _FOLDS: dict[type[Event], Callable[[RunStory, Any], None]] = {
     e.StepSucceeded: RunStory._step_ended,
     e.StepFailed: RunStory._step_failed,
     e.StepReleased: RunStory._step_released,
+    pending.StepQueued: RunStory._step_queued,
+    pending.StepUnsure: RunStory._step_unsure,
+    pending.StepResolved: RunStory._resolved,
     e.StepWaiting: RunStory._step_waits,
     e.ApprovalRequested: RunStory._step_waits,
     e.SignalReceived: RunStory._signalled,

@@ -18,6 +18,9 @@ def worker(
     seat: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its place in the group; otherwise a free one of this machine.")
     ] = None,
+    queue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Run the steps of this queue alone, and own no runs.")
+    ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Steps at once.", min=1)] = None,
     models: Annotated[
         Literal["auto", "real", "scripted"] | None, typer.Option(help="scripted answers offline (see --replies).")
@@ -34,8 +37,12 @@ def worker(
     Ctrl-C let running steps finish within the grace period and hand over; a second Ctrl-C ends at once, which loses
     nothing either. Topics that are missing are created.
 
+    With --queue it runs the steps that say `queue: NAME`, --concurrency of them at once, and nothing else: for a
+    machine with a GPU, another network, other tools.
+
     Examples:
       millrace worker --broker kafka-1:9092 --tools ./tools
+      millrace worker --queue gpu --concurrency 4 --tools ./models
       MILLRACE_LOG_FORMAT=json millrace worker --models scripted --replies replies.yaml
     """
     from console.serve import serve
@@ -45,10 +52,17 @@ def worker(
     wanted = worker_settings(settings)
 
     async def work(stop: asyncio.Event) -> None:
-        from streams.worker import Superseded, run_worker
+        from streams.seats import Superseded
 
         try:
-            await run_worker(wanted, stop)
+            if queue is None:
+                from streams.worker import run_worker
+
+                await run_worker(wanted, stop)
+            else:
+                from streams.queue_worker import run_queue_worker
+
+                await run_queue_worker(wanted, queue, stop)
         except Superseded as error:
             remedy = "two workers may not sit on one seat: leave `seat` empty, or give each its own"
             raise Failure(str(error), remedy=remedy) from error

@@ -8,6 +8,7 @@ from projections.body import document
 from projections.place import Place
 from projections.times import timestamp
 from schemas import events as e
+from schemas import pending
 from schemas.message import Event, ModelCall
 
 
@@ -57,7 +58,7 @@ def _succeeded(batch: Batch, place: Place, event: e.StepSucceeded) -> None:
             started_at=started,
             ended_at=ended or place.when,
         )
-    _called(batch, place, event, event.calls, ignored=False)
+    called(batch, place, event, event.calls, ignored=False)
 
 
 def _failed(batch: Batch, place: Place, event: e.StepFailed) -> None:
@@ -85,7 +86,7 @@ def _failed(batch: Batch, place: Place, event: e.StepFailed) -> None:
             error_message=event.message,
             error_detail=document(event.detail),
         )
-    _called(batch, place, event, event.calls, ignored=False)
+    called(batch, place, event, event.calls, ignored=False)
 
 
 def _released(batch: Batch, place: Place, event: e.StepReleased) -> None:
@@ -163,16 +164,17 @@ def _cancelled(batch: Batch, place: Place, event: e.StepCancelled) -> None:
 
 def _ignored(batch: Batch, place: Place, event: e.OutcomeIgnored) -> None:
     """The run does not change, but what was spent was spent."""
-    _called(batch, place, event, event.calls, ignored=True)
+    called(batch, place, event, event.calls, ignored=True)
 
 
-def _called(
+def called(
     batch: Batch,
     place: Place,
-    event: e.StepSucceeded | e.StepFailed | e.OutcomeIgnored,
+    event: e.StepSucceeded | e.StepFailed | pending.StepUnsure | e.OutcomeIgnored,
     calls: list[ModelCall],
     ignored: bool,
 ) -> None:
+    """Rows of the calls that an attempt made."""
     for number, call in enumerate(calls, 1):
         batch.model_calls.merge(
             (*place.run, event.path, event.attempt, event.worker, number),

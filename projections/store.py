@@ -16,7 +16,7 @@ from projections.tables import KEYED
 from workflow.validity import Claim
 
 #: Raised when `tables.sql` changes, or when rows change their meaning.
-VERSION = 2
+VERSION = 3
 
 
 class StoreBusy(Exception):

@@ -45,7 +45,8 @@ ATTEMPTS = Table(
     _ATTEMPT,
     _all(
         FIRST,
-        "worker target tries ending scheduled_at started_at ended_at retry_at error_class error_message error_detail",
+        "worker target tries ending scheduled_at started_at ended_at retry_at error_class error_message error_detail "
+        "resolution resolved_by",
     ),
 )
 

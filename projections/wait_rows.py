@@ -1,4 +1,4 @@
-"""Events of waiting, signals and approvals → rows."""
+"""Events of waiting: for a time, a signal, an answer, room, or word of what became of an attempt → rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,10 @@ import orjson
 from projections.batch import Batch
 from projections.body import document
 from projections.place import Place
+from projections.step_rows import called
 from projections.times import timestamp
 from schemas import events as e
+from schemas import pending
 from schemas.message import Event
 
 
@@ -59,9 +61,36 @@ def _answered(batch: Batch, place: Place, event: e.ApprovalAnswered) -> None:
     )
 
 
+def _queued(batch: Batch, place: Place, event: pending.StepQueued) -> None:
+    batch.steps.merge(
+        (*place.run, event.path), step=event.step, status="queued", queue=event.queue, scheduled_at=place.when
+    )
+
+
+def _unsure(batch: Batch, place: Place, event: pending.StepUnsure) -> None:
+    failure = {"error_class": event.error_class, "error_message": event.message}
+    batch.steps.merge(
+        (*place.run, event.path),
+        status="unsure",
+        last_ended_at=place.when,
+        **{f"last_{name}": value for name, value in failure.items()},
+    )
+    batch.attempts.merge((*place.run, event.path, event.attempt), ending="unsure", ended_at=place.when, **failure)
+    called(batch, place, event, event.calls, ignored=False)
+
+
+def _resolved(batch: Batch, place: Place, event: pending.StepResolved) -> None:
+    batch.attempts.merge(
+        (*place.run, event.path, event.attempt), resolution=event.decision, resolved_by=event.by or None
+    )
+
+
 CHANGES: dict[type[Event], Callable[[Batch, Place, Any], None]] = {
     e.StepWaiting: _waiting,
     e.SignalReceived: _signalled,
     e.ApprovalRequested: _requested,
     e.ApprovalAnswered: _answered,
+    pending.StepQueued: _queued,
+    pending.StepUnsure: _unsure,
+    pending.StepResolved: _resolved,
 }

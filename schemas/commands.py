@@ -76,4 +76,24 @@ class ForgetRun(Command):
     """The end of a child run stands in its parent's events: its id and result need not be kept any more."""
 
 
-COMMANDS: tuple[type[Command], ...] = (StartRun, CancelRun, ReleaseRun, SignalRun, AnswerApproval, ForgetRun)
+@record
+class ResolveStep(Command):
+    """Say what became of an attempt in doubt: `retry` it, `fail` the step, or `succeed` with the output it had."""
+
+    path: str = ""
+    attempt: int = 0
+    decision: str = ""
+    output: Json | None = None
+    by: str = ""
+    reason: str = ""
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    StartRun,
+    CancelRun,
+    ReleaseRun,
+    SignalRun,
+    AnswerApproval,
+    ForgetRun,
+    ResolveStep,
+)

@@ -101,6 +101,7 @@ class StepScheduled(Event):
     queue: str = ""
     priority: int = 0
     reserved: NanoUsd | None = None
+    inbox: int = -1
 
 
 @record

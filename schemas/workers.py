@@ -41,3 +41,13 @@ class WorkItem:
 
     id: str
     scheduled: StepScheduled
+
+
+@record
+class WorkCancelled:
+    """An attempt that was sent to a worker of a queue is no longer wanted."""
+
+    worker: str
+    run_id: str
+    path: str
+    attempt: int

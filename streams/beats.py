@@ -15,6 +15,7 @@ from steps.clock import uptime
 from streams import clock
 from streams.compacted import CompactedReader
 from streams.producer import Producer
+from streams.rooms import Rooms
 from streams.settings import WorkerSettings
 from streams.version import VERSION
 
@@ -60,9 +61,13 @@ class Observed:
         """A worker left in order."""
         self._gone.add(worker)
 
+    def silence(self, worker: str) -> int:
+        """How many of our beats have passed since the last of this worker."""
+        return LOST if worker in self._gone else self.mine - self._seen.get(worker, 0)
+
     def lost(self, worker: str) -> bool:
         """Whether nobody need wait for this worker any more."""
-        return worker in self._gone or self.mine - self._seen.get(worker, 0) >= LOST
+        return self.silence(worker) >= LOST
 
     def newest_start(self, seat: str) -> int:
         """The highest start number seen on a seat, -1 if none."""
@@ -86,6 +91,7 @@ class Beats:
         self._producer, self._topic = producer, settings.topic(WORKERS.name)
         self._reader = reader(settings.bootstrap, self._topic, self._read, auth=settings.auth, last=REMEMBERED)
         self.observed = Observed(worker)
+        self.rooms = Rooms(self.observed.silence)
         self.start_number = 0
         self.status: Callable[[], dict[str, Any]] = dict
         self.on_superseded: Callable[[], None] = lambda: None
@@ -120,6 +126,7 @@ class Beats:
         worker = (key or b"").decode(errors="replace")
         if value is None:
             self.observed.goodbye(worker)
+            self.rooms.left(worker)
             return
         try:
             beat = self._decode(value)
@@ -131,6 +138,8 @@ class Beats:
         if not isinstance(beat, WorkerBeat) or not 0 <= beat.start < LATEST_START:
             return
         self.observed.beat(beat, uptime())
+        if beat.queue:
+            self.rooms.heard(beat)
         if beat.worker == self.worker:
             # counted from when it was sent: a process that was stopped finds old beats waiting
             self._fresh_until = max(self._fresh_until, self._sent.pop(beat.beat, 0.0) + FRESH)

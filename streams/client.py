@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.codec import Decoder, encode
 from schemas.commands import COMMANDS as COMMAND_RECORDS
-from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, ResolveStep, SignalRun, StartRun
 from schemas.definitions import AliasMoved, WorkflowPublished
 from schemas.message import Event
 from schemas.partition import CommandRefused
@@ -192,6 +192,13 @@ class Client:
         command_id = said.pop("command_id", "") or new_command_id()
         return await self._ask(
             AnswerApproval(command_id, run_id, self._sent_by, path=path, approved=approved, by=by, **said)
+        )
+
+    async def resolve_step(self, run_id: str, path: str, attempt: int, decision: str, by: str, **said: Any) -> str:
+        """Say what became of an attempt in doubt (`reason`, `output` in JSON, `command_id`); the command's id."""
+        command_id = said.pop("command_id", "") or new_command_id()
+        return await self._ask(
+            ResolveStep(command_id, run_id, self._sent_by, path=path, attempt=attempt, decision=decision, by=by, **said)
         )
 
     async def release(self, run_id: str, *, command_id: str = "") -> str:

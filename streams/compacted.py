@@ -1,4 +1,4 @@
-"""Reads a topic of one partition to its end, and goes on reading: definitions, schemas, settings, beats."""
+"""Reads one partition to its end, and goes on reading: definitions, schemas, settings, beats, an inbox."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,9 +32,10 @@ class CompactedReader:
         auth: Auth | None = None,
         fetch_wait: int = FETCH_WAIT,
         last: int | None = None,
+        partition: int = 0,
     ) -> None:
         self._bootstrap, self._on_record, self._last = bootstrap, on_record, last
-        self._partition = TopicPartition(topic, 0)
+        self._partition = TopicPartition(topic, partition)
         self._settings = {"fetch_max_wait_ms": fetch_wait, **(auth or {})}
         self._consumer: AIOKafkaConsumer | None = None
         self._moved = asyncio.Event()

@@ -13,12 +13,13 @@ from streams.run_ids import RUN_ID
 
 _BY_NAME = {command.__name__: command for command in COMMANDS}
 #: Fields that hold a JSON document of their own.
-_DOCUMENTS = {"inputs", "value"}
+_DOCUMENTS = {"inputs", "value", "output"}
 _TYPES: dict[str, tuple[type[Any], ...]] = {
     "labels": (dict,),
     "budget": (int,),
     "origin": (type(None),),
     "approved": (bool,),
+    "attempt": (int,),
 }
 
 

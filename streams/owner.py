@@ -1,30 +1,25 @@
 """The owner of a partition: takes over by reading, decides, appends, and acts on the ack (PROTOCOL.md, 1-7)."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import structlog
 
-from schemas import events as e
 from schemas import partition as p
-from schemas.message import Cause, Event, Positions
+from schemas.message import Cause, Positions
 from schemas.topics import COMMANDS, EVENTS, OUTCOMES
-from streams import clock
+from streams import acts, clock
 from streams.appender import Appender, Entry
+from streams.elsewhere import Elsewhere
 from streams.intake import Intake
 from streams.log import LogCut
 from streams.marks import Marking
 from streams.outbox import Outbox
 from streams.parts import Parts
-from streams.recovery import Progress, Unreadable, read_again, take_over
-from streams.timers import Timer
+from streams.recovery import Progress, Unreadable, take_over
 from streams.unsettled import settle
 from workflow.decide import decide
-from workflow.departures import NOBODY
-from workflow.messages import AttemptLost, DefinitionsRead, Message, Reread, Resume
+from workflow.messages import Message, Resume
 from workflow.partition import Partition
-from workflow.run import Run
 
 logger = structlog.get_logger("millrace.owner")
 
@@ -46,10 +41,10 @@ class Owner:
             "command": Intake(self, "command", parts.settings.topic(COMMANDS.name)),
             "outcome": Intake(self, "outcome", parts.settings.topic(OUTCOMES.name)),
         }
-        self.outbox, self.marking = Outbox(self), Marking(self)
+        self.outbox: Outbox = Outbox(self)
+        self.marking: Marking = Marking(self)
+        self.elsewhere: Elsewhere = Elsewhere(self)
         self.progress = Progress()
-        self.foreign: dict[str, list[tuple[str, str, int]]] = {}
-        """Attempts that other workers had when this owner took over, by worker."""
         self._task: asyncio.Task[None] | None = None
         self._pause = PAUSE
         self._epoch = 0
@@ -103,8 +98,7 @@ class Owner:
         self.marking.acked(len(entries))
         for entry in entries:
             self.outbox.acked(entry.event)
-            if (act := _ACTS.get(entry.event.__class__)) is not None:
-                act(self, entry.event)
+            acts.act(self, entry.event)
         for intake in self.intakes.values():
             intake.wake()
 
@@ -134,7 +128,7 @@ class Owner:
         self.outbox.close()
         self.marking.close()
         self.parts.timers.forget(self.number)
-        self.foreign.clear()
+        self.elsewhere.clear()
         if self.appender is not None:
             left, known_end = self.appender.close(), self.appender.expected
             self.appender = None
@@ -149,7 +143,7 @@ class Owner:
             if self._task is not None:
                 self._task.cancel()
 
-    def _live(self, claim: p.PartitionClaimed) -> None:
+    def live(self, claim: p.PartitionClaimed) -> None:
         self.state.read(claim)
         self.phase, self._epoch = "live", claim.epoch
         self.outbox.take_over()
@@ -191,13 +185,6 @@ class Owner:
             if self.phase == "live":  # else its partition may be another's by now, in this very process
                 await intake.open(self.state.positions[intake.kind])
 
-    async def declare_lost(self, worker: str) -> None:
-        """What a lost worker had goes on, once all that it may have reported was taken in (PROTOCOL.md, 9)."""
-        attempts = self.foreign.pop(worker, [])
-        await self.caught_up()
-        for run_id, path, attempt in attempts:
-            self.handle(AttemptLost(run_id, path, attempt, worker))
-
     async def caught_up(self) -> None:
         """Wait until commands and outcomes are taken in up to the ends that they have now."""
         for intake in self.intakes.values():
@@ -209,81 +196,10 @@ class Owner:
         for run_id, known in list(self.state.quarantined.items()):
             self.handle(Resume(run_id))  # one that was set aside while reading gets its record
             if known.asked():
-                self._read_again(run_id)
+                acts.read_again(self, run_id)
         for run_id in list(self.state.runs):
             self.handle(Resume(run_id))
             if (run := self.state.runs.get(run_id)) is not None:
-                self._take_up(run)
+                acts.take_up(self, run)
             await asyncio.sleep(0)
-
-    def _take_up(self, run: Run) -> None:
-        """Arm the timers of a run that was read, and note who has its attempts."""
-        if run.phase == "accepted":
-            self._read_definitions(run.id)
-        self._arm(run.id, "", run.deadline)
-        for path in run.live:
-            state = run.steps[path]
-            self._arm(run.id, path, state.due)
-            self._arm(run.id, path, state.deadline)
-            if state.phase == "scheduled" and state.worker not in (self.parts.id, NOBODY):
-                self.foreign.setdefault(state.worker, []).append((run.id, path, state.attempt))
-
-    def _arm(self, run_id: str, path: str, due: int | None) -> None:
-        if due is not None:
-            self.parts.timers.arm(Timer(due, self.number, run_id, path))
-
-    def _read_definitions(self, run_id: str) -> None:
-        async def read() -> None:
-            await self.parts.definitions.read_to_end()
-            self.handle(DefinitionsRead(run_id))
-
-        self.parts.spawn(read())
-
-    def _scheduled(self, event: e.StepScheduled) -> None:
-        if event.worker == self.parts.id:
-            self.parts.pool.submit(self.number, event)
-        self._arm(event.run_id, event.path, event.deadline)
-
-    def _failed(self, event: e.StepFailed) -> None:
-        self._arm(event.run_id, event.path, event.retry_at)
-        if event.attempt == 0:
-            self.parts.pool.cancel_path(event.run_id, event.path)
-
-    def _quarantined(self, event: p.RunQuarantined) -> None:
-        self._log.error("run quarantined", run_id=event.run_id, reason=event.reason, traceback=event.traceback)
-
-    def _read_again(self, run_id: str) -> None:
-        """A quarantined run is to be released: read it from its first record on."""
-
-        async def read() -> None:
-            if (known := self.state.quarantined.get(run_id)) is not None:
-                found = await read_again(self.number, run_id, known.place.first, self.parts)
-                self.handle(Reread(run_id, found))
-
-        self.parts.spawn(read())
-
-    def _held(self, event: p.Held) -> None:
-        if event.message_kind == "ReleaseRun":
-            self._read_again(event.run_id)
-
-    def _run_released(self, event: p.RunReleased) -> None:
-        if (run := self.state.runs.get(event.run_id)) is not None:
-            self._take_up(run)
-
-
-_ACTS: dict[type[Event], Callable[[Owner, Any], None]] = {
-    p.PartitionClaimed: Owner._live,
-    p.PartitionMarked: lambda owner, event: owner.marking.marked(event.at),
-    p.RunQuarantined: Owner._quarantined,
-    p.Held: Owner._held,
-    p.RunReleased: Owner._run_released,
-    e.RunAccepted: lambda owner, event: owner._read_definitions(event.run_id),
-    e.RunStarted: lambda owner, event: owner._arm(event.run_id, "", event.deadline),
-    e.StepScheduled: Owner._scheduled,
-    e.StepWaiting: lambda owner, event: owner._arm(event.run_id, event.path, event.until),
-    e.ApprovalRequested: lambda owner, event: owner._arm(event.run_id, event.path, event.until),
-    e.ChildRequested: lambda owner, event: owner._arm(event.run_id, event.path, event.deadline),
-    e.StepFailed: Owner._failed,
-    e.StepReleased: lambda owner, event: owner._arm(event.run_id, event.path, event.retry_at),
-    e.StepCancelled: lambda owner, event: owner.parts.pool.cancel_path(event.run_id, event.path),
-}
+        self.elsewhere.place()

@@ -106,6 +106,10 @@ class Pool:
             calls=outcome.calls,
         )
 
+    async def give_back(self, scheduled: StepScheduled, why: str) -> None:
+        """Report an attempt that does not begin here."""
+        await self.report(_report(scheduled, "released", "ok", why, 0))
+
     async def report(self, report: StepReported) -> None:
         """Tell the run's home through `workflow.outcomes`; goes on until it is acked (PROTOCOL.md, 7)."""
         pause = 0.1

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import IO
 
 
+class Superseded(Exception):
+    """A newer process took this one's seat; this one begins nothing more and ends."""
+
+
 class Seat:
     """A lock on a file of the data folder; the first free number is ours until this process ends."""
 

@@ -3,43 +3,33 @@
 import asyncio
 import contextlib
 import gc
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 from faust.types import TP
 
-from schemas.codec import Decoder
-from schemas.record import RECORDS
 from schemas.topics import COMMANDS, OUTCOMES
 from schemas.workers import Recovering
-from steps.executor import Executor
 from streams.app import Membership, build_app
 from streams.archive import EventArchive
 from streams.beats import INTERVAL, Beats
-from streams.broker_features import idempotence_available
 from streams.definitions import Definitions
 from streams.intake import Incoming
 from streams.log import LogReader
 from streams.marks import Marks
+from streams.outfit import outfit
 from streams.owner import Owner
 from streams.parts import Parts
-from streams.pool import LAST_REPORTS, Pool
-from streams.producer import Producer
-from streams.seats import Seat
+from streams.pool import LAST_REPORTS
+from streams.seats import Superseded
 from streams.settings import WorkerSettings
 from streams.timers import Timer, Timers
 from streams.topic_watch import watch_topics
-from streams.topics import ensure_topics
 from streams.vocabulary import Vocabulary
 from workflow.messages import OutcomeTaken, TimerDue
 
 logger = structlog.get_logger("millrace.worker")
-
-
-class Superseded(Exception):
-    """A newer process took this one's seat; this one begins nothing more and ends."""
 
 
 async def run_worker(
@@ -63,49 +53,34 @@ async def run_worker(
 
 async def _wire(settings: WorkerSettings, stack: contextlib.AsyncExitStack) -> "Worker":
     """Connect every piece; the stack takes them down again."""
-    bootstrap, auth = settings.bootstrap, settings.auth
-    await ensure_topics(bootstrap, settings.prefix, settings.partitions, settings.replication, auth)
-    seat = Seat(settings.data_dir, settings.seat)
-    stack.callback(seat.leave)
-    idempotent = await idempotence_available(bootstrap, auth)
-    producer = Producer(bootstrap, idempotent=idempotent, auth=auth)
-    await producer.start()
-    stack.push_async_callback(producer.stop)
-    decoder = Decoder()
-    vocabulary = await stack.enter_async_context(Vocabulary(bootstrap, settings.prefix, decoder, auth=auth))
-    await vocabulary.read_to_end()
-    await vocabulary.publish(RECORDS.values(), producer)
-    worker = Worker(f"w-{secrets.token_hex(5)}", settings, seat.name)
-    membership = Membership.on(settings, seat.name, idempotent)
+    base = await outfit(settings, stack)
+    worker = Worker(base.worker, settings, base.seat)
+    membership = Membership.on(settings, base.seat, base.idempotent)
     worker.app = build_app(settings, membership, worker.hand_over, worker.assigned, worker.revoked)
-    executor, log, marks = Executor(settings.steps), LogReader(settings), Marks(settings)
-    definitions, beats = (
-        Definitions(settings, decoder),
-        Beats(worker.id, seat.name, producer, settings, decoder=decoder),
-    )
-    for closing in (executor.close, log.stop, marks.stop, definitions.stop, beats.stop):
+    log, marks, definitions = LogReader(settings), Marks(settings), Definitions(settings, base.decoder)
+    for closing in (log.stop, marks.stop, definitions.stop):
         stack.push_async_callback(closing)
-    await asyncio.gather(executor.start(), log.start(), marks.start(), definitions.start(), beats.start())
+    await asyncio.gather(base.executor.start(), log.start(), marks.start(), definitions.start(), base.beats.start())
     archive = EventArchive(settings.archive) if settings.archive else None
     if archive is not None:
         stack.callback(archive.close)
     worker.parts = Parts(
         worker.id,
         settings,
-        producer,
+        base.producer,
         log,
         marks,
         definitions,
-        decoder,
-        beats,
+        base.decoder,
+        base.beats,
         Timers(worker.timer_due),
-        Pool(executor, beats.begin_by, producer, settings.topic(OUTCOMES.name), settings.concurrency),
+        base.pool,
         worker.app.consumer,
         archive,
-        vocabulary.read_to_end,
+        base.vocabulary.read_to_end,
     )
-    vocabulary.on_learned = definitions.catalogue.schema_learned
-    worker.readers = (vocabulary, definitions, beats)
+    base.vocabulary.on_learned = definitions.catalogue.schema_learned
+    worker.readers = (base.vocabulary, definitions, base.beats)
     return worker
 
 
@@ -129,6 +104,8 @@ class Worker:
         parts.pool.hand_over = self.outcome
         parts.beats.status = self._status
         parts.beats.on_superseded = lambda: self._fail(Superseded(f"a newer process sits on the seat {self.seat}"))
+        parts.beats.rooms.given = lambda worker: sum(len(o.elsewhere.attempts.get(worker, ())) for o in self._live())
+        parts.beats.rooms.on_room = self._room
         self.app.consumer.positions = self._positions
         parts.spawn(parts.beats.run())
         parts.spawn(parts.marks.run())
@@ -212,15 +189,14 @@ class Worker:
             owner.handle(TimerDue(timer.run_id, timer.path, timer.due))
 
     def _positions(self) -> dict[TP, int]:
-        live = [owner for owner in self.owners.values() if owner.phase == "live"]
         return {
             TP(self.settings.topic(topic.name), owner.number): owner.state.positions[kind]
-            for owner in live
+            for owner in self._live()
             for kind, topic in (("command", COMMANDS), ("outcome", OUTCOMES))
         }
 
     def _status(self) -> dict[str, Any]:
-        live = sorted(number for number, owner in self.owners.items() if owner.phase == "live")
+        live = sorted(owner.number for owner in self._live())
         reading = [owner for owner in self.owners.values() if owner.phase == "reading"]
         recovering = [
             Recovering(owner.number, owner.progress.reached - owner.progress.start, owner.progress.of)
@@ -228,13 +204,22 @@ class Worker:
         ]
         return {"running": self.parts.pool.running, "partitions": live, "recovering": recovering}
 
+    def _live(self) -> list[Owner]:
+        return [owner for owner in self.owners.values() if owner.phase == "live"]
+
+    def _room(self) -> None:
+        """A worker of a queue has room."""
+        for owner in self._live():
+            owner.elsewhere.place()
+
     async def _look_for_lost(self) -> None:
         """Each second: attempts whose workers are lost go on elsewhere (PROTOCOL.md, 9)."""
         while True:
             await asyncio.sleep(INTERVAL)
             for owner in list(self.owners.values()):
-                for worker in [w for w in owner.foreign if self.parts.beats.observed.lost(w)]:
-                    self.parts.spawn(owner.declare_lost(worker))
+                for worker in [w for w in owner.elsewhere.attempts if self.parts.beats.observed.lost(w)]:
+                    self.parts.beats.rooms.left(worker)
+                    self.parts.spawn(owner.elsewhere.declare_lost(worker))
 
     async def _look_for_gaps(self) -> None:
         while True:

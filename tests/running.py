@@ -138,8 +138,8 @@ async def running(broker: Broker, prefix: str, **changes: Any) -> AsyncIterator[
             await world.end()
 
 
-async def worker_process(settings: WorkerSettings, seat: str) -> asyncio.subprocess.Process:
-    """A worker in a process of its own, to be killed; it says `ready` on its standard output."""
+async def worker_process(settings: WorkerSettings, seat: str, queue: str = "") -> asyncio.subprocess.Process:
+    """A worker (of a queue) in a process of its own, to be killed; it says `ready` on its standard output."""
     program = str(Path(__file__).parent / "worker_program.py")
     with (settings.data_dir / f"{seat}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -152,6 +152,7 @@ async def worker_process(settings: WorkerSettings, seat: str) -> asyncio.subproc
             str(settings.data_dir),
             seat,
             *settings.steps.tools_path,
+            f"--queue={queue}",
             f"--concurrency={settings.concurrency}",
             f"--grace={settings.grace}",
             *([f"--replies={settings.steps.replies}"] if settings.steps.replies else []),

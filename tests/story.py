@@ -6,7 +6,8 @@ import orjson
 
 from schemas import events as e
 from schemas import partition as p
-from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, SignalRun, StartRun
+from schemas import pending
+from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, ResolveStep, SignalRun, StartRun
 from schemas.message import Cause, Event, ModelCall, Positions
 from schemas.outcomes import StepReported
 from workflow.decide import decide
@@ -19,6 +20,7 @@ from workflow.messages import (
     OutcomeTaken,
     Reread,
     Resume,
+    RoomFound,
     TimerDue,
 )
 from workflow.parse.load import load
@@ -111,6 +113,20 @@ class Story:
             fields["value"] = orjson.dumps(fields["value"])
         command_id = f"answer-{self.offset['command']}"
         return self.command(AnswerApproval(command_id, fields.pop("run_id", "r"), path=path, by=by, **fields))
+
+    def resolve(self, path: str, decision: str, **fields: Any) -> Self:
+        """Somebody says what became of the attempt in doubt."""
+        if "output" in fields:
+            fields["output"] = orjson.dumps(fields["output"])
+        run_id = fields.pop("run_id", "r")
+        state = self.run(run_id).steps.get(path)
+        fields = {"attempt": state.attempt if state else 1, "by": "ada", **fields}
+        command_id = f"resolve-{self.offset['command']}"
+        return self.command(ResolveStep(command_id, run_id, path=path, decision=decision, **fields))
+
+    def room(self, path: str, worker: str = "q1", inbox: int = 3, run_id: str = "r") -> Self:
+        """A worker of its queue has room for a step."""
+        return self.take(RoomFound(run_id, path, worker, inbox))
 
     def release(self, run_id: str = "r") -> Self:
         return self.command(ReleaseRun(f"release-{self.offset['command']}", run_id))
@@ -211,10 +227,19 @@ def told(event: Event) -> str:
 
 def _names(event: Event) -> list[str]:
     match event:
-        case e.StepScheduled() | e.StepReleased() | e.OutcomeIgnored():
+        case e.StepScheduled() | e.StepReleased() | e.OutcomeIgnored() | pending.StepUnsure():
             return [f"{event.path}#{event.attempt}"]
-        case e.StepWaiting() | e.StepOpened() | e.StepSkipped() | e.StepCancelled() | e.ApprovalRequested():
+        case (
+            e.StepWaiting()
+            | e.StepOpened()
+            | e.StepSkipped()
+            | e.StepCancelled()
+            | e.ApprovalRequested()
+            | pending.StepQueued()
+        ):
             return [event.path]
+        case pending.StepResolved():
+            return [event.path, event.decision]
         case e.RunSucceeded():
             return [event.outputs.decode()]
         case e.RunFailed():

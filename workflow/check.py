@@ -12,7 +12,7 @@ from workflow.supported import (
     SUPPORTED_WORKFLOW_KEYS,
 )
 
-_OF_ATTEMPTS = frozenset({"timeout", "deadline", "retry", "idempotent"})
+_OF_ATTEMPTS = frozenset({"timeout", "deadline", "retry", "idempotent", "on_unknown", "queue"})
 #: What of these holds for kinds without attempts.
 _HOLDS = {
     "approve": frozenset({"timeout"}),
@@ -65,6 +65,8 @@ def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
     if not KINDS[step.kind].retried:
         unheld = (_OF_ATTEMPTS - _HOLDS.get(step.kind, frozenset())) & step.keys.keys()
         yield from ((f"`{name}` of a `{step.kind}` step", step.keys[name]) for name in sorted(unheld))
+    if "queue" in step.keys and step.kind in ("publish", "workflow"):
+        yield f"`queue` of a `{step.kind}` step", step.keys["queue"]
     if any(path[0] == "settings" for path in _paths(step)):
         yield "`settings`", step.place
     if "choice" in step.settings:

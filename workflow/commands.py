@@ -7,10 +7,10 @@ from typing import Any
 from schemas import events as e
 from schemas import partition as p
 from schemas.codec import decode, encode
-from schemas.commands import AnswerApproval, CancelRun, Command, ForgetRun, ReleaseRun, SignalRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ForgetRun, ReleaseRun, ResolveStep, SignalRun, StartRun
 from schemas.message import Cause
 from schemas.topics import MAX_VALUE
-from workflow import approvals, children, outcomes, signals
+from workflow import approvals, children, doubt, outcomes, signals
 from workflow.children import earliest
 from workflow.errors import DefinitionInvalid
 from workflow.marks import snapshot
@@ -193,4 +193,5 @@ _TO_OPEN_RUNS: dict[type[Command], Callable[[Transition, Run, Any], None]] = {
     CancelRun: _cancel,
     SignalRun: signals.take,
     AnswerApproval: approvals.answer,
+    ResolveStep: doubt.resolve,
 }

@@ -92,6 +92,7 @@ _DECISIONS: dict[type[Any], Callable[[Transition, Any], None]] = {
     messages.OutcomeTaken: outcomes.take,
     messages.TimerDue: outcomes.timer_due,
     messages.AttemptLost: outcomes.attempt_lost,
+    messages.RoomFound: outcomes.room_found,
     messages.DefinitionsRead: commands.definitions_read,
     messages.MarkDue: marks.mark,
     messages.Reread: lambda t, _: None,

@@ -11,6 +11,7 @@ from workflow.template import Template
 
 Json = Any
 OnTimeout = Literal["fail", "deny", "continue"]
+OnUnknown = Literal["retry", "fail", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Step:
     on_timeout: OnTimeout = "fail"
     output: Schema | None = None
     idempotent: bool = False
+    on_unknown: OnUnknown | None = None
     queue: str | None = None
     priority: int = 0
     undo: Undo | None = None

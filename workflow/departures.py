@@ -12,7 +12,8 @@ from schemas.commands import CancelRun, ForgetRun, StartRun
 from schemas.definitions import WorkflowPublished
 from schemas.message import Event
 from schemas.outcomes import ChildReported
-from schemas.topics import COMMANDS, DEFINITIONS, OUTCOMES
+from schemas.topics import COMMANDS, DEFINITIONS, OUTCOMES, work
+from schemas.workers import WorkCancelled, WorkItem
 from workflow.run import CHILD_OPEN, Run
 
 if TYPE_CHECKING:
@@ -75,12 +76,16 @@ def _forwarded(event: p.CommandForwarded, _run: Run | None) -> Departures:
 
 
 def _scheduled(event: e.StepScheduled, _run: Run | None) -> Departures:
+    """What is published, or the item for the inbox of a worker of a queue."""
+    attempt = {"run_id": event.run_id, "path": event.path, "attempt": event.attempt}
+    if event.inbox >= 0:
+        item = WorkItem(departure_id(event), event)
+        return (Departure(work(event.queue).name, event.worker, item, event.inbox, **attempt),)  # type: ignore[arg-type]
     if event.kind not in LEAVES:
         return ()
     asked = orjson.loads(event.input)
     topic, key = str(asked.get("topic", "")), str(asked.get("key", ""))
     target = f"{topic}\0{key}" if key else departure_id(event)
-    attempt = {"run_id": event.run_id, "path": event.path, "attempt": event.attempt}
     return (Departure(topic, key, event, target=target, **attempt),)  # type: ignore[arg-type]
 
 
@@ -121,8 +126,12 @@ def _child_known(event: e.StepSucceeded, run: Run | None) -> Departures:
 
 
 def _step_failed(event: e.StepFailed, run: Run | None) -> Departures:
-    """With an attempt it is the end of a child that failed the step; without one, the child goes on unless told."""
-    return _child_known(event, run) if event.attempt else _child_unwanted(event, run)  # type: ignore[arg-type]
+    """With an attempt it is the end of a child that failed the step; without one, what goes on is told to stop."""
+    return _child_known(event, run) if event.attempt else _unwanted(event, run)  # type: ignore[arg-type]
+
+
+def _unwanted(event: e.StepCancelled | e.StepFailed, run: Run | None) -> Departures:
+    return _child_unwanted(event, run) + _attempt_unwanted(event, run)
 
 
 def _open_child(path: str, run: Run | None) -> list[str]:
@@ -169,6 +178,15 @@ def _to_parent(parent: str, path: str, child: str, status: str, **told: Any) -> 
     return (Departure(OUTCOMES.name, parent, ChildReported(parent, path, child, status, **told), target=child),)
 
 
+def _attempt_unwanted(event: e.StepCancelled | e.StepFailed, run: Run | None) -> Departures:
+    """The worker of a queue that has the attempt is told to stop. `attempt` 0: the step failed without its answer."""
+    state = None if run is None else run.steps.get(event.path)
+    if state is None or state.inbox < 0 or (isinstance(event, e.StepFailed) and event.attempt):
+        return ()
+    cancelled = WorkCancelled(state.worker, event.run_id, event.path, state.attempt)
+    return (Departure(work(state.queue).name, state.worker, cancelled, state.inbox),)
+
+
 _LEAVING: dict[type[Event], Callable[[Any, Run | None], Departures]] = {
     p.CommandForwarded: _forwarded,
     p.CommandRefused: _asked_again,
@@ -177,7 +195,7 @@ _LEAVING: dict[type[Event], Callable[[Any, Run | None], Departures]] = {
     e.ChildIgnored: _child_ignored,
     e.StepSucceeded: _child_known,
     e.StepFailed: _step_failed,
-    e.StepCancelled: _child_unwanted,
+    e.StepCancelled: _unwanted,
     e.RunStarted: _started,
     e.RunSucceeded: _ended("succeeded", lambda event: {"output": event.outputs, "output_ref": event.outputs_ref}),
     e.RunFailed: _ended("failed", lambda event: {"error_class": event.error_class, "message": event.message}),

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from schemas import events as e
-from schemas.message import Event, ModelCall
+from schemas.message import Event
 from workflow import waits
 from workflow.definition import Steps, Workflow
-from workflow.run import COMMANDS_REMEMBERED, Frame, Run, Spent, StepState, child_path
+from workflow.run import COMMANDS_REMEMBERED, Frame, Run, StepState, child_path
 
 
 class Workflows(Protocol):
@@ -100,7 +100,7 @@ def _run_failed(run: Run, event: e.RunFailed) -> None:
 def _scheduled(run: Run, event: e.StepScheduled) -> None:
     state = run.began(event.path, event.step)
     state.phase, state.attempt, state.tries, state.worker = "scheduled", event.attempt, event.tries, event.worker
-    state.due, state.deadline = None, event.deadline
+    state.due, state.deadline, state.queue, state.inbox = None, event.deadline, event.queue, event.inbox
     run.live[event.path] = None
 
 
@@ -133,7 +133,7 @@ def _succeeded(run: Run, event: e.StepSucceeded) -> None:
     state = run.steps.get(path) or run.began(path, path.rpartition("/")[2])
     state.phase, state.output, state.due = "succeeded", event.output, None
     state.error_class = state.message = ""
-    _spend(state, event.calls)
+    state.spend(event.calls)
     _close_inner(run, state)
     run.left(path, state)
     _step_ended(run, state)
@@ -150,7 +150,7 @@ def _failed(run: Run, event: e.StepFailed) -> None:
     path = event.path
     state = run.steps.get(path) or run.began(path, path.rpartition("/")[2])
     state.error_class, state.message = event.error_class, event.message
-    _spend(state, event.calls)
+    state.spend(event.calls)
     state.tries, state.chain, state.due = event.tries, event.chain, event.retry_at
     if event.retry_at is not None:
         state.phase = "resting"
@@ -174,16 +174,6 @@ def _cancelled(run: Run, event: e.StepCancelled) -> None:
     state = run.steps[event.path]
     state.phase, state.due = "cancelled", None
     run.left(event.path, state)
-
-
-def _spend(state: StepState, calls: list[ModelCall]) -> None:
-    if not calls:
-        return
-    spent = state.spent = state.spent or Spent()
-    for call in calls:
-        spent.input_tokens += call.input_tokens
-        spent.output_tokens += call.output_tokens
-        spent.cost += call.cost or 0
 
 
 def _close_inner(run: Run, state: StepState) -> None:

@@ -17,6 +17,7 @@ from workflow.shapes import (
     NUMBER_OR_TEMPLATE,
     ON_ERROR,
     PROMPT,
+    QUEUE,
     RETRY,
     STEPS,
     TEXT,
@@ -63,7 +64,10 @@ STEP: dict[str, Key] = {
     "on_error": Key(ON_ERROR, "What happens when the step has failed for good."),
     "undo": Key(UNDO, "What takes the effect back if the run fails later."),
     "idempotent": Key(BOOLEAN, "Whether doing it twice is the same as doing it once."),
-    "queue": Key(TEXT, "The queue of workers that run the step."),
+    "on_unknown": Key(
+        enum("retry", "fail", "ask"), "What follows when nobody knows whether an attempt did its work, or was billed."
+    ),
+    "queue": Key(QUEUE, "The queue of workers that run the step."),
     "priority": Key(INTEGER, "Higher ones start first."),
     "cache": Key(ref("cache", "a mapping such as {for: 1h}"), "Reuses the output of the same call."),
     "budget": Key(BUDGET, "What the step may spend; it lies within the budget of the run."),

@@ -103,6 +103,19 @@ class AttemptLost:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomFound:
+    """A worker of its queue has room for a step that waits for it, and reads its items from partition `inbox`."""
+
+    run_id: str
+    path: str
+    worker: str
+    inbox: int
+
+    def about(self, log: int) -> tuple[str, Cause]:
+        return self.run_id, Cause("room", log, -1, self.worker)
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionsRead:
     """`workflow.definitions` was read to the end that it had after the run was accepted."""
 
@@ -152,6 +165,7 @@ Message = (
     | OutcomeTaken
     | TimerDue
     | AttemptLost
+    | RoomFound
     | DefinitionsRead
     | MarkDue
     | Reread

@@ -3,10 +3,10 @@
 from schemas import events as e
 from schemas.outcomes import ChildReported, StepReported
 from schemas.topics import MAX_VALUE
-from workflow import children
-from workflow.messages import AttemptLost, OutcomeTaken, TimerDue
+from workflow import children, doubt
+from workflow.messages import AttemptLost, OutcomeTaken, RoomFound, TimerDue
 from workflow.progress import cancel_live, fail, progress, schedule, succeed
-from workflow.retry import UNCERTAIN, Failure, Next, next_attempt, repeatable
+from workflow.retry import UNCERTAIN, Failure, Next, next_attempt
 from workflow.run import CHILD_OPEN, Run, StepState
 from workflow.transition import Transition
 
@@ -55,8 +55,10 @@ def _ignored(run: Run, outcome: StepReported) -> str | None:
     state = run.steps.get(outcome.path)
     if outcome.incarnation != run.incarnation:
         return "it belongs to an earlier run of this id"
-    if state is None or state.phase != "scheduled" or state.attempt != outcome.attempt:
+    if state is None or state.attempt != outcome.attempt or state.phase not in ("scheduled", "unsure"):
         return "its attempt is not the one under way"
+    if state.phase == "unsure" and outcome.status == "failed" and outcome.error_class in UNCERTAIN:
+        return "somebody is asked about it already"
     return None
 
 
@@ -104,12 +106,13 @@ def _released(t: Transition, outcome: StepReported) -> None:
 def _failed(t: Transition, run: Run, outcome: StepReported) -> None:
     step, state = run.definition(outcome.path), run.steps[outcome.path]
     error_class, message = outcome.error_class, outcome.message
+    if doubt.asks(step, error_class):
+        return doubt.ask(t, outcome)
     follows = next_attempt(step, _failure(run, outcome.path, state, error_class, outcome.retry_after))
     if follows is not None and _too_late(state, t.now + follows.wait):
         follows = None
-    if follows is None and error_class in UNCERTAIN and not repeatable(step):
-        message = f"{message} ({error_class}: whether it happened is not known, and the step is not `idempotent: true`)"
-        error_class = "unknown"
+    if follows is None and (why := doubt.unrepeatable(step, error_class)):
+        message, error_class = f"{message} ({error_class}: whether it happened is not known, and {why})", "unknown"
     _fail_attempt(t, outcome, error_class, message, follows)
 
 
@@ -164,6 +167,15 @@ def attempt_lost(t: Transition, message: AttemptLost) -> None:
     )
     _failed(t, run, lost)
     progress(t)
+
+
+def room_found(t: Transition, message: RoomFound) -> None:
+    """A step that waited for room has it, if it still waits."""
+    run = t.run
+    state = None if run is None else run.steps.get(message.path)
+    if run is not None and run.phase == "running" and state is not None and state.phase == "queued":
+        schedule(t, message.path, message)
+        progress(t)
 
 
 def timer_due(t: Transition, message: TimerDue) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 import orjson
 
 from schemas import events as e
+from schemas import pending
 from schemas.topics import MAX_VALUE
 from workflow import children
 from workflow.definition import Step, Steps
 from workflow.departures import LEAVES, NOBODY
 from workflow.durations import parse_duration, parse_timestamp
 from workflow.errors import ExpressionFailed
+from workflow.messages import RoomFound
 from workflow.run import Run, child_path
 from workflow.transition import Transition
 
@@ -97,28 +99,36 @@ def _until(t: Transition, asked: dict[str, Any], path: str) -> int:
         raise ExpressionFailed(str(error), f"wait of step {path}") from error
 
 
-def schedule(t: Transition, path: str) -> None:
-    """The next attempt of a step that rested."""
+def schedule(t: Transition, path: str, room: RoomFound | None = None) -> None:
+    """The next attempt of a step that rested, or waited for room."""
     run = t.run
     assert run is not None
     prefix, step = run.steps[path].frame, run.definition(path)
     try:
-        _BEGIN.get(step.kind, _schedule_attempt)(t, run, step, prefix, path)
+        if room is None:
+            _BEGIN.get(step.kind, _schedule_attempt)(t, run, step, prefix, path)
+        else:
+            _schedule_attempt(t, run, step, prefix, path, room)
     except ExpressionFailed as error:
         fail(t, path, error.kind, str(error))
 
 
-def _schedule_attempt(t: Transition, run: Run, step: Step, prefix: str, path: str) -> None:
-    arguments, secrets = t.rendered(step, prefix, path)
+def _schedule_attempt(
+    t: Transition, run: Run, step: Step, prefix: str, path: str, room: RoomFound | None = None
+) -> None:
     state = run.steps.get(path)
     deadline = state.deadline if state else None if step.deadline is None else t.now + step.deadline
+    if step.queue is not None and room is None and step.kind not in LEAVES:
+        t.emit(pending.StepQueued, path=path, step=step.id, queue=step.queue, priority=step.priority, deadline=deadline)
+        return
+    arguments, secrets = t.rendered(step, prefix, path)
     t.emit(
         e.StepScheduled,
         path=path,
         step=step.id,
         attempt=state.attempt + 1 if state else 1,
         kind=step.kind,
-        worker=NOBODY if step.kind in LEAVES else t.worker,
+        worker=NOBODY if step.kind in LEAVES else t.worker if room is None else room.worker,
         target=step.models[state.chain if state else 0] if step.models else step.target or "",
         input=arguments,
         secrets=orjson.dumps(secrets) if secrets else None,
@@ -129,6 +139,7 @@ def _schedule_attempt(t: Transition, run: Run, step: Step, prefix: str, path: st
         incarnation=run.incarnation,
         queue=step.queue or "",
         priority=step.priority,
+        inbox=-1 if room is None else room.inbox,
     )
 
 

@@ -45,9 +45,16 @@ def next_attempt(step: Step, failure: Failure) -> Next | None:
         return Next(0, failure.tries, failure.chain + 1)
     if failure.error_class not in wanted or failure.tries >= step.retry.attempts:
         return None
-    if failure.error_class in UNCERTAIN and not repeatable(step):
+    if not tried_again(step, failure.error_class):
         return None
     return Next(_wait(step, failure), failure.tries + 1, 0)
+
+
+def tried_again(step: Step, error_class: str) -> bool:
+    """Whether a failure that leaves open what happened lets the step be done again."""
+    if error_class not in UNCERTAIN or step.on_unknown == "retry":
+        return True
+    return repeatable(step) and (step.on_unknown is None or error_class == "timeout")
 
 
 def repeatable(step: Step) -> bool:

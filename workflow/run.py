@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from schemas.events import RunAccepted
+from schemas.message import ModelCall
 from workflow.definition import Step, Steps, Workflow
 
 #: How many ids of applied commands a run remembers.
@@ -33,8 +34,9 @@ class Approval:
 class StepState:
     """One step at one path.
 
-    `phase`: scheduled (an attempt is with `worker`), requested and running (its child run), resting (until `due`, then
-    the next attempt), waiting, open (its inner lists run), succeeded, failed, skipped, cancelled.
+    `phase`: queued (until a worker of its queue has room), scheduled (an attempt is with `worker`), requested and
+    running (its child run), resting (until `due`, then the next attempt), unsure (somebody is asked what became of the
+    attempt), waiting, open (its inner lists run), succeeded, failed, skipped, cancelled.
     """
 
     step: str
@@ -61,6 +63,19 @@ class StepState:
     child: str = ""
     """Of a `workflow` step: the run that its newest attempt asked for."""
     approval: Approval | None = None
+    queue: str = ""
+    inbox: int = -1
+    """Of an attempt that was sent to a worker of `queue`: the partition in which that worker reads."""
+
+    def spend(self, calls: list[ModelCall]) -> None:
+        """Count what calls used."""
+        if not calls:
+            return
+        spent = self.spent = self.spent or Spent()
+        for call in calls:
+            spent.input_tokens += call.input_tokens
+            spent.output_tokens += call.output_tokens
+            spent.cost += call.cost or 0
 
 
 @dataclass(slots=True)

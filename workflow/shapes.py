@@ -37,6 +37,10 @@ ID = Shape(NAME, "a name of small letters, digits and _")
 IDS = Shape({"type": "array", "items": NAME}, "a list of step ids, such as [a, b]")
 BOOLEAN = Shape({"type": "boolean"}, "true or false")
 INTEGER = Shape({"type": "integer"}, "a whole number")
+QUEUE = Shape(
+    {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"},
+    "a name of letters, digits and . _ - such as gpu-box",
+)
 COUNT = Shape({"type": "integer", "minimum": 1}, "a whole number from 1")
 NUMBER = Shape({"type": "number", "minimum": 0}, "a number from 0")
 WHOLE_OR_TEMPLATE = one_of("a whole number from 1", {"type": "integer", "minimum": 1}, _TEMPLATED)

@@ -6,7 +6,8 @@ SUPPORTED_KINDS = frozenset(
 
 SUPPORTED_STEP_KEYS = frozenset(
     {
-        *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "on_timeout", "idempotent"),
+        *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "on_timeout"),
+        *("idempotent", "on_unknown", "queue", "priority"),
         *("with", "output", "model", "system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop"),
         *SUPPORTED_KINDS,
     }
@@ -16,4 +17,6 @@ SUPPORTED_WORKFLOW_KEYS = frozenset(
     {"name", "description", "inputs", "secrets", "deadline", "defaults", "labels", "steps", "outputs"}
 )
 
-SUPPORTED_DEFAULTS = frozenset({"model", "timeout", "deadline", "retry", "max_tokens", "temperature", "top_p"})
+SUPPORTED_DEFAULTS = frozenset(
+    {"model", "timeout", "deadline", "retry", "max_tokens", "temperature", "top_p", "queue", "priority"}
+)

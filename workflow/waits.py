@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from schemas import events as e
+from schemas import pending
 from schemas.message import Event
 from workflow.durations import format_timestamp
 from workflow.run import Approval, Run
@@ -53,9 +54,29 @@ def _decided(run: Run, event: e.ApprovalAnswered) -> None:
     _answered(run, event.path, orjson.dumps({**said, "value": orjson.Fragment(value)}))
 
 
+def _queued(run: Run, event: pending.StepQueued) -> None:
+    state = run.began(event.path, event.step)
+    state.phase, state.queue, state.inbox = "queued", event.queue, -1
+    state.due, state.deadline = None, event.deadline
+    run.live[event.path] = None
+
+
+def _unsure(run: Run, event: pending.StepUnsure) -> None:
+    state = run.steps[event.path]
+    state.phase, state.error_class, state.message = "unsure", event.error_class, event.message
+    state.spend(event.calls)
+
+
+def _resolved(run: Run, event: pending.StepResolved) -> None:
+    run.steps[event.path].phase = "resting"  # what the answer brings stands in the same batch
+
+
 FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.StepWaiting: _waiting,
     e.SignalReceived: _signalled,
     e.ApprovalRequested: _requested,
     e.ApprovalAnswered: _decided,
+    pending.StepQueued: _queued,
+    pending.StepUnsure: _unsure,
+    pending.StepResolved: _resolved,
 }

@@ -111,7 +111,9 @@ CREATE TABLE attempts (
     retry_at TIMESTAMP,
     error_class VARCHAR,
     error_message VARCHAR,
-    error_detail JSON
+    error_detail JSON,
+    resolution VARCHAR,
+    resolved_by VARCHAR
 );
 
 CREATE TABLE model_calls (

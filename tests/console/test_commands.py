@@ -40,6 +40,7 @@ steps:
   - {id: ok, approve: {by: [finance, ada], prompt: "Refund?", value: {sum: "{{ steps.paid.output.sum }}"}}, timeout: 1h}
 outputs: {approved: "{{ steps.ok.output.approved }}", sum: "{{ steps.ok.output.value.sum }}"}
 """
+DOUBTFUL = "name: doubtful\nsteps:\n  - {id: pay, tool: t.dies, on_unknown: ask}\n"
 SLOW = "name: slow\nsteps:\n  - {id: a, tool: t.slow, with: {seconds: 30}}\n"
 
 pytestmark = pytest.mark.brokers("embedded")
@@ -98,7 +99,8 @@ def mill(broker: Broker, topic_prefix: str, millrace: Millrace, tmp_path: Path, 
     environment = settings(broker, topic_prefix, tmp_path / "data")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    for name, text in (("hello", HELLO), ("broken", BROKEN), ("patient", PATIENT), ("slow", SLOW), ("asking", ASKING)):
+    flows = {"hello": HELLO, "broken": BROKEN, "patient": PATIENT, "slow": SLOW, "asking": ASKING, "doubtful": DOUBTFUL}
+    for name, text in flows.items():
         Path(f"{name}.yaml").write_text(text, encoding="utf-8")
     log = tmp_path / "worker.log"
     with process("worker", environment, log) as worker, process("projector", environment, tmp_path / "projector.log"):
@@ -250,3 +252,18 @@ def test_a_child_is_published_with_its_parent_and_shown_from_it(mill: Millrace) 
     assert f"hello@1 {child}" in mill("show", told["run_id"]).out
     assert json.loads(mill("show", child, "--json").out)["run"]["parent_run"] == told["run_id"]
     assert mill("watch", child).code == 0
+
+
+def test_a_call_of_which_nobody_knows_what_became_is_shown_and_decided(mill: Millrace) -> None:
+    assert mill("publish", "doubtful.yaml").code == 0
+    run_id = mill("start", "doubtful").out.split()[0]
+    shown = until(lambda: said if "unknown, maybe billed: pay#1" in (said := mill("show", run_id).out) else "")
+    assert f"millrace resolve {run_id} pay retry|fail|succeed --attempt 1" in shown.replace("\n", " ")
+    said = mill("resolve", run_id, "pay", "succeed", "--attempt", "2")
+    assert said.code == 1 and "attempt 1 of pay is the one in doubt, not 2" in said.err
+    said = mill(
+        "resolve", run_id, "pay", "succeed", "--output", '{"receipt": 17}', "--by", "ada", "--reason", "it is there"
+    )
+    assert said.out == f"pay#1 of {run_id}: succeed\n"
+    assert until(lambda: json.loads(mill("show", run_id, "--json").out)["run"]["outputs"]) == {"receipt": 17}
+    assert "ada decided succeed for pay#1: it is there" in mill("watch", run_id).out

@@ -23,6 +23,7 @@ INPUTS: dict[str, Any] = {
     "invoice": {"customer": "Ada", "hours": 2},
     "judge": {"ticket": "lost parcel"},
     "refund": {"sum": 40},
+    "payout": {"sum": 40},
 }
 OUTPUTS = {
     "invoice": {"net": 180.0, "hint": ""},
@@ -31,6 +32,7 @@ OUTPUTS = {
     "careful": {"it": "nothing"},
     "notify": 7,
     "bill": {"net": 180.0, "made": 4},
+    "payout": {"receipt": "done"},
     "refund": {"paid": False, "approved": True, "sum": 40.0},
 }
 
@@ -57,11 +59,13 @@ def answer(story: Story, name: str) -> None:
         (run_id, path)
         for run_id, run in story.partition.runs.items()
         for path in run.live
-        if run.steps[path].phase in ("scheduled", "waiting")
+        if run.steps[path].phase in ("scheduled", "waiting", "queued")
     )
     state = story.run(run_id).steps[path]
     if state.approval is not None:
         story.approve(path, run_id=run_id)
+    elif state.phase == "queued":
+        story.room(path, run_id=run_id)
     elif state.phase == "waiting":
         story.timer(path, run_id=run_id)
     else:

@@ -1,13 +1,16 @@
 """Random workflows, and what could happen to a run of one at any moment."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.story import Story
+from workflow.doubt import DECISIONS
 from workflow.run import Run
 
 EXECUTED = ["tool: t.x", "tool: t.x, idempotent: true", "model: [claude-haiku-4-5, gemini-2.5-flash], prompt: hi"]
+EXECUTED += ["tool: t.x, queue: gpu", "tool: t.x, on_unknown: ask", "model: m, prompt: hi, on_unknown: ask, queue: gpu"]
 DECIDED = [
     *("transform: {v: 1}", "wait: {for: 5s}", 'transform: "{{ 1 / inputs.n }}"'),
     *("wait: {signal: go}, timeout: 5s", "wait: {signal: go}, timeout: 5s, on_timeout: continue"),
@@ -46,13 +49,23 @@ workflows = step_lists(2, "s").map(lambda body: f"name: random\ninputs: {{n: int
 verbs = st.sampled_from(
     ["succeed"] * 8
     + ["fail", "fail again", "give back", "lose", "timer", "timer", "late", "cancel", "resume", "start"]
-    + ["signal", "signal", "approve"]
+    + ["signal", "signal", "approve", "room", "room", "room", "resolve"]
 )
 
 
 def a_live_path(run: Run, pick: int, phase: str) -> str | None:
     paths = [path for path in run.live if run.steps[path].phase == phase]
     return paths[pick % len(paths)] if paths else None
+
+
+TELL: dict[str, tuple[str, Callable[[Story, str, int, str], Any]]] = {
+    "approve": (
+        "waiting",
+        lambda story, path, pick, run: (story.approve if pick % 2 else story.deny)(path, run_id=run),
+    ),
+    "room": ("queued", lambda story, path, pick, run: story.room(path, run_id=run)),
+    "resolve": ("unsure", lambda story, path, pick, run: story.resolve(path, DECISIONS[pick % 3], run_id=run)),
+}
 
 
 def act(story: Story, verb: str, pick: int, run_id: str = "r") -> None:
@@ -68,10 +81,11 @@ def act(story: Story, verb: str, pick: int, run_id: str = "r") -> None:
         story.signal("go" if pick % 3 else "stop", pick, run_id=run_id)
     elif run is None:
         story.succeed("s0", pick, run_id=run_id)
-    elif verb == "approve":
-        (story.approve if pick % 2 else story.deny)(a_live_path(run, pick, "waiting") or "s0", run_id=run_id)
     elif verb == "resume":
         story.resume(run_id)
+    elif verb in TELL:
+        phase, tell = TELL[verb]
+        tell(story, a_live_path(run, pick, phase) or "s0", pick, run_id)
     elif verb == "timer":
         ring(story, run, pick)
     else:

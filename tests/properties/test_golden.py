@@ -23,7 +23,10 @@ def only_added_to(before: dict[str, Any], now: dict[str, Any]) -> None:
     """All that a released schema says (logical types, defaults) still stands; what is new has a default."""
     fields = {field["name"]: field for field in now["fields"]}
     for field in before["fields"]:
-        assert fields[field["name"]] == field, f"{before['name']}.{field['name']} was changed"
+        if isinstance(field["type"], dict) and field["type"]["type"] == "record":
+            only_added_to(field["type"], fields[field["name"]]["type"])
+        else:
+            assert fields[field["name"]] == field, f"{before['name']}.{field['name']} was changed"
     for name in fields.keys() - {field["name"] for field in before["fields"]}:
         assert "default" in fields[name], f"{now['name']}.{name} is new and has no default"
 

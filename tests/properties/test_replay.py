@@ -1,7 +1,9 @@
 """Random workflows under random messages: replayed state equals live state after every message, nothing raises."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,15 +33,24 @@ def test_replay_equals_live_after_every_message(text: str, n: int, messages: lis
     assert all(after in (before + 1, 1) for before, after in pairwise(seqs))
 
 
+GO_ON: dict[str, Callable[[Story, str], Any]] = {
+    "scheduled": lambda story, path: story.succeed(path, {"v": 1}),
+    "queued": lambda story, path: story.room(path),
+    "unsure": lambda story, path: story.resolve(path, "succeed"),
+    "resting": lambda story, path: story.timer(path),
+    "waiting": lambda story, path: story.timer(path),
+}
+
+
 def drive(story: Story) -> None:
     """Let everything succeed until the run ends."""
     for _ in range(200):
         run = story.partition.runs.get("r")
         if run is None:
             return
-        for phase in ("scheduled", "resting", "waiting"):
+        for phase, go_on in GO_ON.items():
             if (path := a_live_path(run, 0, phase)) is not None:
-                story.succeed(path, {"v": 1}) if phase == "scheduled" else story.timer(path)
+                go_on(story, path)
                 break
     raise AssertionError("the run does not end")
 

@@ -41,3 +41,9 @@ def fails_until(ledger: str, times: int):
     if os.path.getsize(ledger) <= times:
         raise millrace.Retry("not yet")
     return times
+
+
+@millrace.tool
+def dies():
+    """Take the tool host down in the middle of a call."""
+    os._exit(3)

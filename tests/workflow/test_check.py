@@ -65,7 +65,7 @@ def test_everything_else_is_refused_at_its_place():
 name: t
 budget: {usd: 1}
 dedupe: {key: "{{ run.id }}"}
-defaults: {model: m, queue: gpu}
+defaults: {model: m, effort: high}
 steps:
   - {id: a, agent: {}, prompt: x}
   - {id: c, prompt: x, thinking: true}
@@ -73,11 +73,11 @@ steps:
   - id: e
     switch:
       - {when: run.id == "x", steps: [{id: f, include: x}]}
-  - {id: g, each: "{{ [1] }}", steps: [{id: h, tool: m.f, queue: gpu}]}
+  - {id: g, each: "{{ [1] }}", steps: [{id: h, tool: m.f, cache: {for: 1h}}]}
   - id: i
     parallel: {x: [{id: j, tool: m.f, undo: {tool: m.g}}]}
     on_error: [{id: k, object: {get: x}}]
-  - {id: l, transform: 1, timeout: 1s}
+  - {id: l, transform: 1, timeout: 1s, queue: gpu}
   - {id: n, when: has(settings.x), transform: "{{ settings.y }}"}
 on_failure: [{id: m, sql: {connection: c, query: q}}]
 triggers: [{topic: t}]
@@ -85,17 +85,18 @@ triggers: [{topic: t}]
     assert not_yet(text) == [
         (3, "`budget`"),
         (4, "`dedupe`"),
-        (5, "`queue` in `defaults`"),
+        (5, "`effort` in `defaults`"),
         (7, "`agent`"),
         (8, "`thinking`"),
         (9, "`model: {choose}`"),
         (11, "`switch`"),
         (12, "`include`"),
         (13, "`each`"),
-        (13, "`queue`"),
+        (13, "`cache`"),
         (15, "`undo`"),
         (16, "`object`"),
         (17, "`timeout` of a `transform` step"),
+        (17, "`queue` of a `transform` step"),
         (18, "`settings`"),
         (19, "`on_failure`"),
         (19, "`sql`"),

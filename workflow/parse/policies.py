@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from workflow.definition import NO_RETRY, OnTimeout, Retry
+from workflow.definition import NO_RETRY, OnTimeout, OnUnknown, Retry
 from workflow.durations import parse_duration
 from workflow.errors import Problems
 from workflow.keys import KINDS
@@ -27,6 +27,7 @@ class Policy:
     deadline: int | None
     retry: Retry
     idempotent: bool
+    on_unknown: OnUnknown | None
     queue: str | None
     priority: int
     on_timeout: OnTimeout
@@ -61,6 +62,7 @@ class Policies:
             deadline=_duration(value("deadline")),
             retry=retry if KINDS[draft.kind].retried or "retry" in fields else NO_RETRY,
             idempotent=bool(fields.value("idempotent", False)),
+            on_unknown=fields.value("on_unknown", None),
             queue=_plain(value("queue")),
             priority=_plain(value("priority")) or 0,
             on_timeout=cast(OnTimeout, fields.value("on_timeout", "fail")),

@@ -107,6 +107,7 @@ class StepCompiler:
             on_error=inside.on_error,
             on_timeout=policy.on_timeout,
             idempotent=policy.idempotent,
+            on_unknown=policy.on_unknown,
             queue=policy.queue,
             priority=policy.priority,
             branches=inside.branches,
