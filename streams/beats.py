@@ -69,6 +69,10 @@ class Observed:
         """Whether nobody need wait for this worker any more."""
         return self.silence(worker) >= LOST
 
+    def others(self) -> bool:
+        """Whether any other worker is alive."""
+        return any(worker != self.me and not self.lost(worker) for worker in self._seen)
+
     def newest_start(self, seat: str) -> int:
         """The highest start number seen on a seat, -1 if none."""
         return self._seats.get(seat, (-1, ""))[0]

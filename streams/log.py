@@ -72,6 +72,7 @@ class LogReader:
             self._consumer.seek(tp, start)
             while start < end and await self._consumer.position(tp) < end:
                 await self._hand_over(await self._next(tp), on_records, end)
+            self._consumer.pause(tp)  # else it asks on, and the next question waits behind that
             return max(end, int(await self._consumer.position(tp)))
 
     async def _hand_over(self, messages: list[Any], on_records: OnRecords, end: int) -> None:
@@ -98,6 +99,13 @@ class LogReader:
             except OffsetOutOfRangeError:
                 return None
             return found[0].value if found[0].offset == offset else b""
+
+    async def must_hold(self, topic: str, partition: int, offset: int) -> None:
+        """Raises LogCut where what stood from an offset on is gone."""
+        tp = TopicPartition(topic, partition)
+        first = (await self._consumer.beginning_offsets([tp]))[tp]
+        if first > offset:
+            raise LogCut(f"{topic} begins at offset {first}; what was to be taken in from {offset} on is gone")
 
     async def end(self, topic: str, partition: int) -> int:
         """The offset that the next record will have (on the embedded broker: at least one of its last batch)."""

@@ -182,8 +182,10 @@ class Owner:
 
     async def _open_intakes(self) -> None:
         for intake in self.intakes.values():
+            position = self.state.positions[intake.kind]
+            await self.parts.log.must_hold(intake.topic, self.number, position)
             if self.phase == "live":  # else its partition may be another's by now, in this very process
-                await intake.open(self.state.positions[intake.kind])
+                await intake.open(position)
 
     async def caught_up(self) -> None:
         """Wait until commands and outcomes are taken in up to the ends that they have now."""

@@ -14,7 +14,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.log import LogCut
 from streams.pacing import paced
 
 #: Milliseconds that a fetch waits for data; brokers that never wake it are asked again.
@@ -55,6 +54,12 @@ class LogThread(driver.AIOKafkaConsumerThread):
         finally:
             client.AIOKafkaConsumer = original
 
+    async def on_thread_stop(self) -> None:
+        """A static member is missed only after its session; one whose partitions others can take leaves in words."""
+        if self._consumer is not None and self.consumer.leaving():  # type: ignore[attr-defined]
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_thread_stop()
+
     def hold_in_thread(self, assigned: set[TP]) -> None:
         """A new assignment: nothing is fetched until the owner says from where."""
         consumer = self._ensure_consumer()
@@ -64,11 +69,11 @@ class LogThread(driver.AIOKafkaConsumerThread):
             consumer.pause(driver.ensure_aiokafka_TP(tp))
 
     async def open_in_thread(self, tp: TP, offset: int) -> int:
-        """Begin a new reading at an offset; its number, -1 where the partition is another's. Raises LogCut."""
+        """Begin a new reading at an offset; its number, -1 where the partition is another's.
+
+        The broker is asked nothing: its answer would wait behind the fetch under way.
+        """
         consumer = self._ensure_consumer()
-        first = (await consumer.beginning_offsets([tp]))[tp]
-        if first > offset:
-            raise LogCut(f"{tp.topic} begins at offset {first}; what was to be taken in from {offset} on is gone")
         if tp not in consumer.assignment():
             return -1
         self.readings[tp] = number = self.readings.get(tp, 0) + 1
@@ -126,6 +131,8 @@ class LogConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.positions: Callable[[], Mapping[TP, int]] = dict
+        self.leaving: Callable[[], bool] = lambda: False
+        """Whether there is somebody to leave the partitions to."""
         self._committed: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
 

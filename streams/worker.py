@@ -107,6 +107,7 @@ class Worker:
         parts.beats.rooms.given = lambda worker: sum(len(o.elsewhere.attempts.get(worker, ())) for o in self._live())
         parts.beats.rooms.on_room = self._room
         self.app.consumer.positions = self._positions
+        self.app.consumer.leaving = parts.beats.observed.others
         parts.spawn(parts.beats.run())
         parts.spawn(parts.marks.run())
         parts.spawn(self._look_for_lost())

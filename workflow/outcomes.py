@@ -10,7 +10,7 @@ from workflow.retry import UNCERTAIN, Failure, Next, next_attempt
 from workflow.run import CHILD_OPEN, Run, StepState
 from workflow.transition import Transition
 
-#: After a release the next schedule waits: whoever could not begin would not begin a moment later either.
+#: After a release by the owner itself the next schedule waits: who could not begin would not a moment later either.
 RELEASE_PAUSE = 1_000_000
 
 
@@ -99,7 +99,7 @@ def _released(t: Transition, outcome: StepReported) -> None:
         attempt=outcome.attempt,
         reason=outcome.message,
         worker=outcome.worker,
-        retry_at=t.now + RELEASE_PAUSE,
+        retry_at=t.now + (RELEASE_PAUSE if outcome.worker == t.worker else 0),
     )
 
 

@@ -61,3 +61,12 @@ def test_a_beat_of_a_later_version_is_a_sign_of_life_before_its_schema_is_known(
     for at in range(8, 17):
         seen.beat(beat("me"), float(at))
     assert not seen.lost("later") and seen.lost("never seen")
+
+
+def test_who_else_is_alive():
+    seen = observed((beat("me"), 0.0))
+    assert not seen.others()
+    seen.beat(beat("other"), 0.5)
+    assert seen.others()
+    seen.goodbye("other")
+    assert not seen.others()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.story import SECOND, Story, call
+from tests.story import SECOND, Story, call, claim
 
 RETRIED = """
 name: flaky
@@ -118,6 +118,15 @@ def test_what_was_not_begun_is_given_back_and_scheduled_again_without_counting()
     story = Story(RETRIED).start().give_back("a").then("StepReleased a#1")
     story.timer("a").then("StepScheduled a#2")
     assert story.events[0].tries == 1
+
+
+def test_what_another_worker_gave_back_is_scheduled_without_waiting():
+    story = Story(RETRIED).start().give_back("a")
+    assert story.events[0].retry_at > story.now
+    story.timer("a")
+    assert story.partition.read(claim(2, "w2", story.now))
+    story.give_back("a").then("StepReleased a#2")
+    assert story.events[0].retry_at == story.now
 
 
 def test_continue_goes_on_without_the_output():
