@@ -17,6 +17,8 @@ class Context:
 
     begin_by: Callable[[], float] = _always
     begun: bool = False
+    #: Is told the text of a model's answer while it is written; without it nothing is streamed.
+    deltas: Callable[[str], None] | None = None
 
     def begin(self) -> bool:
         """Whether the attempt begins: asked at the moment it would, because it may have waited for its turn."""

@@ -12,11 +12,16 @@ MIB = 1024 * 1024
 class StepSettings:
     """Filled from the application's settings; the defaults run everything but real models, which need a key."""
 
-    # models: `real` calls the providers, `scripted` answers every model name offline
+    # models: `real` calls the providers, `scripted` a server in this process that speaks their protocols
     models: Literal["real", "scripted"] = "real"
     replies: Path | None = None
     anthropic_base_url: str | None = None
     gemini_base_url: str | None = None
+    openai_base_url: str | None = None  # of any service that speaks the same protocol
+    claude_by: Literal["anthropic", "bedrock", "vertex"] = "anthropic"
+    gemini_by: Literal["google", "vertex"] = "google"
+    prices: Path | None = None  # dated prices of one's own
+    attach_dir: Path | None = None  # the folder that attached files lie in; without one, no file is read
     model_timeout: float = 600.0  # seconds, of one call, when the step says nothing
     calls_per_provider: int = 64  # at once
 

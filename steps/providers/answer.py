@@ -6,7 +6,7 @@ import httpx2
 import orjson
 
 from steps.failure import ErrorClass
-from steps.providers.provider import ProviderFailed
+from steps.providers.provider import ProviderFailed, Usage
 
 
 def read_object(model: str, status: int, content_type: str, body: bytes, request_id: str) -> dict[str, Any]:
@@ -15,19 +15,20 @@ def read_object(model: str, status: int, content_type: str, body: bytes, request
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if "json" in content_type:
-            raise ProviderFailed(
-                ErrorClass.UNAVAILABLE,
-                f"the answer for {model} broke off after {len(body):,} bytes ({error}); the call may be billed",
-                request_id=request_id,
-            ) from error
+            raise broken_off(model, error, request_id) from error
         raise _strange(model, f"{status} with content type {content_type or 'none'}", request_id) from error
     if not isinstance(answer, dict):
         raise _strange(model, f"JSON that is no object: {type(answer).__name__}", request_id)
     return answer
 
 
+def broken_off(model: str, why: object, request_id: str = "", usage: Usage | None = None) -> ProviderFailed:
+    message = f"the answer for {model} broke off ({why}); the call may be billed"
+    return ProviderFailed(ErrorClass.UNAVAILABLE, message, request_id=request_id, usage=usage)
+
+
 def strange_shape(model: str, lacks: str, request_id: str) -> ProviderFailed:
-    return _strange(model, f"an object without {lacks}", request_id)
+    return _strange(model, f"no {lacks}", request_id)
 
 
 def unreachable(model: str, error: Exception) -> ProviderFailed:

@@ -40,3 +40,24 @@ def calling(executor: Executor) -> Run:
         return await executor.run(step, context or Context())
 
     return run
+
+
+Scripted = Callable[..., Executor]
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path) -> AsyncIterator[Scripted]:
+    """Makes executors whose models answer from a script, given as its text, and closes them after the test."""
+    made: list[Executor] = []
+
+    def make(replies: str | None = None, **settings: Any) -> Executor:
+        path = None
+        if replies is not None:
+            path = tmp_path / f"replies{len(made)}.yaml"
+            path.write_text(replies, encoding="utf-8")
+        made.append(Executor(StepSettings(**{"models": "scripted", "replies": path, **settings})))
+        return made[-1]
+
+    yield make
+    for executor in made:
+        await executor.close()

@@ -1,4 +1,4 @@
-"""The script of scripted models: mistakes in it are found when it is read."""
+"""The script of the provider server: mistakes in it are found when it is read."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import pytest
 from steps.context import Context
 from steps.executor import Executor
 from steps.outcome import Outcome
-from steps.providers.replies import RepliesInvalid, load_rules
+from steps.providers.server.script import RepliesInvalid, load_rules
 from steps.settings import StepSettings
+from tests.steps.conftest import Scripted
 from tests.steps.scheduled import scheduled
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -19,9 +20,9 @@ def test_no_file_no_rules() -> None:
     assert load_rules(None) == []
 
 
-async def test_the_example_answers_the_example_workflow() -> None:
+async def test_the_example_answers_the_example_workflow(scripted: Scripted) -> None:
     """Draft, a model that is overloaded once, and the next one of the chain."""
-    executor = Executor(StepSettings(models="scripted", replies=EXAMPLES / "replies.yaml"))
+    executor = scripted((EXAMPLES / "replies.yaml").read_text(encoding="utf-8"))
 
     async def ask(model: str, prompt: str) -> Outcome:
         return await executor.run(scheduled("model", model, {"prompt": prompt}), Context())
@@ -30,7 +31,8 @@ async def test_the_example_answers_the_example_workflow() -> None:
     greeting = orjson.loads(draft.output or b"")
     assert greeting == "Good morning, Ada, and welcome to the mill!"
     verse = f"Turn this greeting into a verse of two lines. Answer with the verse alone.\n\n{greeting}\n"
-    assert (await ask("claude-sonnet-4-5", verse)).error_class == "overloaded"
+    overloaded = await ask("claude-sonnet-4-5", verse)
+    assert overloaded.error_class == "overloaded", overloaded
     assert "turns, Ada, and" in orjson.loads((await ask("gemini-2.5-flash", verse)).output or b"")
 
 
@@ -46,12 +48,13 @@ def test_json_is_read_too(tmp_path: Path) -> None:
     [
         ("just text", "must be a list of rules"),
         ("- text", "rule 1: must be a mapping"),
-        ("- {reply: a}\n- {replay: b}", "rule 2: unknown key 'replay'; the keys are delay, error, match"),
+        ("- {reply: a}\n- {replay: b}", "rule 2: unknown key 'replay'; the keys are calls, delay, error, match"),
         ("- {match: {modle: x}, reply: a}", "rule 1: match: unknown key 'modle'; the keys are model, prompt"),
         ("- {reply: a, usage: {tokens: 1}}", "rule 1: usage: unknown key 'tokens'"),
-        ("- {delay: 1}", "rule 1: give either `reply` or `error`"),
-        ("- {reply: a, error: fatal}", "rule 1: give either `reply` or `error`"),
-        ("- {error: broken}", "rule 1: no error class 'broken'; they are refused, malformed, rate_limited"),
+        ("- {delay: 1}", "rule 1: give either `reply` (or `calls`), or `error`"),
+        ("- {reply: a, error: fatal}", "rule 1: give either `reply` (or `calls`), or `error`"),
+        ("- {error: broken}", "rule 1: no error 'broken'; they are auth, away, bad_call"),
+        ("- {calls: [{name: f, args: {}}]}", "rule 1: calls: unknown key 'args'"),
         ("- {match: {prompt: {regex: '('}}, reply: a}", "rule 1: `regex` is not a regular expression"),
         ("- {match: {prompt: [a]}, reply: a}", "rule 1: `prompt` must be a text or {regex: …}"),
         ("- {reply: [", "can't be read"),

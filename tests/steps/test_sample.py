@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from steps.providers.sample import sample
+from steps.providers.server.sample import sample
 
 
 @pytest.mark.parametrize(

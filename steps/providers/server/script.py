@@ -1,4 +1,4 @@
-"""The script of the scripted models: a YAML or JSON file of rules; the first that fits answers.
+"""The script of the provider server: a YAML or JSON file of rules; the first that fits answers.
 
 Of a file such as this:
 
@@ -6,8 +6,11 @@ Of a file such as this:
       reply: It is a refund.                        # or a mapping, for a structured answer
       usage: {input_tokens: 120, output_tokens: 8}  # estimated from the lengths where it isn't given
       delay: 0.2                                    # seconds
-    - error: overloaded                             # instead of a reply; with `message`, `retry_after` (seconds)
+      thinking: Somebody wants money back.          # thought before it is said
+    - error: overloaded                             # a fault instead; with `message`, `retry_after` (seconds)
       times: 2                                      # how often the rule answers before it is passed over
+    - match: {prompt: weather}
+      calls: [{name: forecast, arguments: {city: Graz}}]   # tools that it wants called; with a `reply` or without
     - match: {prompt: {regex: "greet (?P<who>[A-Z]\\w*)"}}
       reply: Hello, {who}!                          # what the named groups of the expression found
 """
@@ -21,11 +24,15 @@ from typing import Any
 
 import orjson
 
-from steps.failure import ErrorClass
+from steps.providers.server.faults import FAULTS
 
 _MATCH = {"model", "prompt"}
-_RULE = {"match", "reply", "usage", "delay", "error", "message", "retry_after", "times", "stop"}
+_RULE = {
+    *("match", "reply", "calls", "thinking", "usage", "delay"),
+    *("error", "message", "retry_after", "times", "stop"),
+}
 _USAGE = {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "thinking_tokens"}
+_CALL = {"name", "arguments"}
 
 
 class RepliesInvalid(ValueError):
@@ -37,9 +44,11 @@ class Rule:
     model: str
     prompt: Callable[[str], dict[str, str] | None]  # what it found; None where it doesn't fit
     reply: Any
+    calls: tuple[dict[str, Any], ...]
+    thinking: str
     usage: dict[str, int]
     delay: float
-    error: ErrorClass | None
+    error: str
     message: str
     retry_after: float | None
     left: int | None
@@ -55,6 +64,8 @@ class Rule:
 
     def answer(self, text: str) -> str:
         """The reply, with what the named groups found in the prompt."""
+        if self.reply is None:
+            return ""
         if not isinstance(self.reply, str):
             return orjson.dumps(self.reply).decode()
         reply = self.reply
@@ -64,6 +75,7 @@ class Rule:
 
 
 def load_rules(path: Path | None) -> list[Rule]:
+    """The rules of the file; none without one."""
     if path is None:
         return []
     import yaml
@@ -74,7 +86,11 @@ def load_rules(path: Path | None) -> list[Rule]:
         raise RepliesInvalid(f"{path}: the scripted replies can't be read: {error}") from error
     if not isinstance(document, list):
         raise RepliesInvalid(f"{path}: the scripted replies must be a list of rules, each with `reply` or `error`")
-    return [_rule(written, f"{path}: rule {number}") for number, written in enumerate(document, 1)]
+    return rules_of(document, str(path))
+
+
+def rules_of(document: list[Any], place: str) -> list[Rule]:
+    return [_rule(written, f"{place}: rule {number}") for number, written in enumerate(document, 1)]
 
 
 def _rule(written: Any, place: str) -> Rule:
@@ -82,19 +98,23 @@ def _rule(written: Any, place: str) -> Rule:
     match = written.get("match", {})
     _check_keys(match, _MATCH, f"{place}: match")
     _check_keys(written.get("usage", {}), _USAGE, f"{place}: usage")
-    if ("reply" in written) == ("error" in written):
-        raise RepliesInvalid(f"{place}: give either `reply` or `error`")
+    if ("reply" in written or "calls" in written) == ("error" in written):
+        raise RepliesInvalid(f"{place}: give either `reply` (or `calls`), or `error`")
+    for call in written.get("calls", ()):
+        _check_keys(call, _CALL, f"{place}: calls")
     return Rule(
         model=match.get("model", "*"),
         prompt=_condition(match.get("prompt", ""), place),
         reply=written.get("reply"),
+        calls=tuple(written.get("calls", ())),
+        thinking=written.get("thinking", ""),
         usage=written.get("usage", {}),
         delay=float(written.get("delay", 0)),
-        error=_error_class(written["error"], place) if "error" in written else None,
+        error=_fault(written["error"], place) if "error" in written else "",
         message=written.get("message", ""),
         retry_after=written.get("retry_after"),
         left=written.get("times"),
-        stop=written.get("stop", "end_turn"),
+        stop=written.get("stop", ""),
     )
 
 
@@ -118,8 +138,7 @@ def _condition(written: Any, place: str) -> Callable[[str], dict[str, str] | Non
     return lambda text: None if (match := pattern.search(text)) is None else match.groupdict(default="")
 
 
-def _error_class(written: Any, place: str) -> ErrorClass:
-    known = [error_class.value for error_class in ErrorClass if error_class is not ErrorClass.OK]
-    if written not in known:
-        raise RepliesInvalid(f"{place}: no error class {written!r}; they are {', '.join(known)}")
-    return ErrorClass(written)
+def _fault(written: Any, place: str) -> str:
+    if written not in FAULTS:
+        raise RepliesInvalid(f"{place}: no error {written!r}; they are {', '.join(sorted(FAULTS))}")
+    return str(written)

@@ -1,5 +1,6 @@
-"""The plainest value that meets a JSON Schema, for scripted models without a script."""
+"""The plainest value that meets a JSON Schema, for models without a script."""
 
+import re
 from typing import Any
 
 _PLAIN: dict[str, Any] = {"string": "text", "boolean": False, "null": None, "array": []}
@@ -20,7 +21,15 @@ def sample(schema: dict[str, Any]) -> Any:
             properties = schema.get("properties", {})
             return {name: sample(properties.get(name, {})) for name in schema.get("required", properties)}
         case "integer" | "number":
-            return schema.get("minimum", 0)
+            return _bound(schema, "minimum")
         case "array":
-            return [sample(schema.get("items", {})) for _ in range(schema.get("minItems", 0))]
+            return [sample(schema.get("items", {})) for _ in range(_bound(schema, "minItems"))]
     return _PLAIN[kind]
+
+
+def _bound(schema: dict[str, Any], name: str) -> Any:
+    """As the schema has it, or says it in words: not every provider takes bounds."""
+    if name in schema:
+        return schema[name]
+    said = re.search(rf"\b{name}: (\d+)", schema.get("description", ""))
+    return int(said.group(1)) if said else 0

@@ -1,0 +1,1 @@
+"""Claude, by Anthropic's SDK: at Anthropic, on Bedrock or on Vertex."""

@@ -1,0 +1,1 @@
+"""Gemini, by Google's SDK: at Google or on Vertex."""
