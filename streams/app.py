@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 from faust.streams import Stream
+from faust.tables.manager import TableManager
 
 from schemas.topics import COMMANDS, OUTCOMES
 from streams.intake import Incoming
@@ -41,6 +42,16 @@ class ReadyStream(Stream[Any]):
                 self.service_reset()
 
 
+class NoTables(TableManager):
+    """Faust gives tables a second to register themselves, at every start; there are none here."""
+
+    async def on_start(self) -> None:
+        """Go on at once."""
+        self._tables_finalized.set()
+        self._tables_registered.set()
+        await self.recovery.start()
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """How this process is known to the group: under a name that outlives it, or not; seconds of silence allowed."""
@@ -71,6 +82,7 @@ def build_app(
         broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
         datadir=str(settings.data_dir / "faust"),
         Stream=ReadyStream,
+        TableManager=NoTables,
         consumer_group_instance_id=membership.instance_id,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,

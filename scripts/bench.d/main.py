@@ -10,6 +10,7 @@ from typing import Any
 import core
 import loads
 import recovery
+import restart
 import structlog
 import uvloop
 from report import table
@@ -41,6 +42,7 @@ def main() -> None:
         print(f"{name} …", file=sys.stderr, flush=True)
         with started(name) as bootstrap:
             found[name] = uvloop.run(loads.measure(name, bootstrap, 0.2 if chosen.quick else 1.0))
+            found[name]["restart"] = uvloop.run(restart.measure(bootstrap, 0.2 if chosen.quick else 1.0))
             found[name]["recovery"] = uvloop.run(recovery.measure(name, bootstrap, 0.02 if chosen.quick else 1.0))
     print(json.dumps(found, indent=2) if chosen.json else table(found))
 

@@ -23,9 +23,18 @@ def table(found: dict[str, Any]) -> str:
     for part in ("worker", "tool_host", "broker"):
         figures = "".join(f"{found[name]['w2_cpu_us_per_step'][part]:>14,.1f}" for name in brokers)
         lines.append(f"{'W2: CPU of the ' + part.replace('_', ' ') + ' (µs a step)':42}{figures}")
+    lines.append(_restart("W4: W2 with a kill and a restart (s)", [found[name]["restart"] for name in brokers]))
     for name in brokers:
         lines += ["", f"Recovery, {name}:"]
         lines += [f"  {key.replace('_', ' '):40}{value:>12,.2f}" for key, value in found[name]["recovery"].items()]
     lines += ["", "The core alone, in one process:"]
     lines += [f"  {key.replace('_', ' '):40}{value:>12,.2f}" for key, value in found["core"].items()]
     return "\n".join(lines)
+
+
+def _restart(label: str, found: list[dict[str, Any]]) -> str:
+    """Wanted: at most twice the undisturbed time and two seconds; nothing lost, nothing twice."""
+    figures = "".join(f"{one['killed_s']:>14,.2f}" for one in found)
+    most = " / ".join(f"{2 * one['undisturbed_s'] + 2:.2f}" for one in found)
+    wrong = sum(one["lost"] + one["twice"] for one in found)
+    return f"{label:42}{figures}   ≤ {most}; lost or twice: {wrong}"

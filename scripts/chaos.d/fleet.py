@@ -32,21 +32,24 @@ class Worker:
     def __init__(self, settings: WorkerSettings, seat: str, folder: Path) -> None:
         self._settings, self.seat, self._log = settings, seat, folder / f"{seat}.log"
         self.process: asyncio.subprocess.Process | None = None
-        self.wanted, self.frozen, self.leaving = True, False, False
+        self.wanted, self.ready, self.frozen, self.leaving = True, False, False, False
         self.by_itself = 0
         self._away = 0.0
         self._task = asyncio.create_task(self._live())
 
     @property
     def up(self) -> bool:
-        """Whether a deed can be done to it."""
-        return self.process is not None and self.process.returncode is None and not (self.frozen or self.leaving)
+        """Whether a deed can be done to it: on a slow machine, nobody would ever get ready otherwise."""
+        return self.ready and not (self.frozen or self.leaving)
 
     async def _live(self) -> None:
         while self.wanted:
             self._away, self.leaving = -1.0, False
             self.process = await self._spawn()
+            assert self.process.stdout is not None
+            self.ready = bool(await self.process.stdout.readline())
             await self.process.wait()
+            self.ready = False
             if self._away < 0 and self.wanted:
                 self.by_itself += 1
                 self._away = RESTART
@@ -66,7 +69,7 @@ class Worker:
         with self._log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, program, *map(str, given), *settings.steps.tools_path),
-                stdout=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
@@ -102,8 +105,7 @@ class Worker:
     async def leave(self) -> None:
         """Say goodbye for good."""
         self.wanted = False
-        if self.up:
-            self.stop(0.0)
+        self.stop(0.0)
         await self._task
 
     async def end(self) -> None:

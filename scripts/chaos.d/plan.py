@@ -5,7 +5,7 @@ from random import Random
 
 #: Of each kind: how many a minute, and how many at least.
 WORKERS = {"kill": (6.0, 5), "freeze": (3.0, 1), "stop": (2.0, 1), "join": (1.0, 1), "leave": (1.0, 1)}
-BROKERS = {"restart": (0.5, 1), "pause": (0.5, 0), "crash": (0.5, 0)}
+BROKERS = {"restart": (0.3, 1), "pause": (0.3, 0), "crash": (0.3, 0)}
 
 
 @dataclass(frozen=True, slots=True)
