@@ -155,7 +155,9 @@ class RunStory:
         self._began(event, event.kind, "running")
 
     def _step_waits(self, event: e.StepWaiting | e.ApprovalRequested) -> None:
-        self._began(event, "approve" if isinstance(event, e.ApprovalRequested) else "wait", "waiting")
+        asks = isinstance(event, e.ApprovalRequested)
+        self._began(event, "approve" if asks else "wait", "waiting")
+        self._line(event.path).target = ", ".join(event.by) if asks else event.signal  # type: ignore[union-attr]
 
     def _began(self, event: e.StepOpened | e.StepWaiting | e.ApprovalRequested, kind: str, status: str) -> None:
         line = self._line(event.path)

@@ -16,15 +16,18 @@ from schemas.message import Event
 
 
 def _waiting(batch: Batch, place: Place, event: e.StepWaiting) -> None:
-    _wait(batch, place, event, "wait")
+    _wait(batch, place, event, "wait", event.signal or None)
 
 
-def _wait(batch: Batch, place: Place, event: e.StepWaiting | e.ApprovalRequested, kind: str) -> None:
+def _wait(
+    batch: Batch, place: Place, event: e.StepWaiting | e.ApprovalRequested, kind: str, target: str | None
+) -> None:
     batch.steps.merge(
         (*place.run, event.path),
         step=event.step,
         kind=kind,
         status="waiting",
+        target=target,
         scheduled_at=place.when,
         started_at=place.when,
         waits_until=timestamp(event.until),
@@ -38,7 +41,7 @@ def _signalled(batch: Batch, place: Place, event: e.SignalReceived) -> None:
 
 
 def _requested(batch: Batch, place: Place, event: e.ApprovalRequested) -> None:
-    _wait(batch, place, event, "approve")
+    _wait(batch, place, event, "approve", ", ".join(event.by))
     batch.approvals.merge(
         (*place.run, event.path),
         asked=orjson.dumps(event.by).decode(),

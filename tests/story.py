@@ -7,9 +7,9 @@ import orjson
 from schemas import events as e
 from schemas import partition as p
 from schemas import pending
-from schemas.commands import AnswerApproval, CancelRun, Command, ReleaseRun, ResolveStep, SignalRun, StartRun
+from schemas.commands import AnswerApproval, CancelRun, Command, ForgetRun, ReleaseRun, ResolveStep, SignalRun, StartRun
 from schemas.message import Cause, Event, ModelCall, Positions
-from schemas.outcomes import StepReported
+from schemas.outcomes import ChildReported, StepReported
 from workflow.decide import decide
 from workflow.definition import Workflow
 from workflow.messages import (
@@ -94,6 +94,22 @@ class Story:
         command_id = command_id or f"start-{self.offset['command']}"
         body = orjson.dumps(inputs)
         return self.command(StartRun(command_id, run_id, workflow=workflow or self.name, inputs=body))
+
+    def start_child(self, run_id: str, parent: str, step: str) -> Self:
+        """The start that a run's step asked another partition for."""
+        named = {"workflow": self.name, "parent_run": parent, "parent_step": step, "depth": 1}
+        return self.command(StartRun(f"{parent}:{run_id}", run_id, **named))
+
+    def tell_child(self, path: str, status: str, run_id: str = "r", **fields: Any) -> Self:
+        """What the child run of a step tells."""
+        run = self.partition.runs.get(run_id)
+        child = run.steps[path].child if run and path in run.steps else "nobody"
+        return self.take(
+            OutcomeTaken(ChildReported(run_id, path, child, status, **fields), self.cause("outcome", child))
+        )
+
+    def forget(self, run_id: str) -> Self:
+        return self.command(ForgetRun(f"forget-{run_id}", run_id))
 
     def cancel(self, run_id: str = "r", command_id: str = "") -> Self:
         return self.command(CancelRun(command_id or f"cancel-{self.offset['command']}", run_id, reason="enough"))

@@ -89,11 +89,12 @@ def _scheduled(event: e.StepScheduled, _run: Run | None) -> Departures:
     return (Departure(topic, key, event, target=target, **attempt),)  # type: ignore[arg-type]
 
 
-def _child_requested(event: e.ChildRequested, _run: Run | None) -> Departures:
+def _child_requested(event: e.ChildRequested, run: Run | None) -> Departures:
     """The start of a child; before it, the definition that was made for it."""
     start = StartRun(
         departure_id(event, 1),
         event.child,
+        traceparent=run.traceparent if run is not None else "",
         workflow=event.workflow,
         inputs=event.inputs,
         parent_run=event.run_id,

@@ -57,6 +57,7 @@ def _run_started(run: Run, event: e.RunStarted, workflows: Workflows) -> None:
     run.name, run.version, run.incarnation = event.workflow, event.version, event.incarnation
     run.inputs, run.started, run.deadline = event.inputs, event.time, event.deadline
     run.parent, run.parent_step, run.depth = event.parent_run, event.parent_step, event.depth
+    run.traceparent = event.traceparent
     _open_list(run, "", workflow.steps, None)
 
 

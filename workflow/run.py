@@ -124,6 +124,7 @@ class Run:
     """Of a child run: the run, and `parent_step` the path of the step, that asked for it."""
     parent_step: str = ""
     depth: int = 0
+    traceparent: str = ""
     children: int = 0
     """How many child runs were asked for so far."""
     ending: str = ""

@@ -38,7 +38,7 @@ COMMENT ON COLUMN steps.kind IS 'model, tool, http, wait, parallel …; NULL whe
 COMMENT ON COLUMN steps.status IS 'scheduled, waiting, running (inner steps), retrying, succeeded, failed, skipped, cancelled.';
 COMMENT ON COLUMN steps.attempts IS 'Number of the newest attempt; NULL for a step that needs no executor.';
 COMMENT ON COLUMN steps.tries IS 'Passes through the model chain, as the retry policy counts.';
-COMMENT ON COLUMN steps.target IS 'Model or tool of the newest attempt.';
+COMMENT ON COLUMN steps.target IS 'Model, tool or workflow of the newest attempt; the signal, or those, that it waits for.';
 COMMENT ON COLUMN steps.scheduled_at IS 'UTC; its first event.';
 COMMENT ON COLUMN steps.started_at IS 'UTC; start of the first attempt that began.';
 COMMENT ON COLUMN steps.last_ended_at IS 'UTC; end of the newest attempt, even if another follows.';

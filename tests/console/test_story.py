@@ -162,7 +162,10 @@ def test_a_child_run_is_named_in_its_step() -> None:
 def test_signals_and_answers_are_noted() -> None:
     run = Teller().begin().tell(e.SignalReceived, name="go", value=b"1", sent_by="ada@here")
     run.tell(e.ApprovalRequested, path="ok", step="ok", by=["finance"], prompt="Sure?")
-    assert (story(run.events).steps["ok"].kind, story(run.events).steps["ok"].status) == ("approve", "waiting")
+    run.tell(e.StepWaiting, path="w", step="w", signal="paid")
+    steps = story(run.events).steps
+    assert (steps["ok"].kind, steps["ok"].status, steps["ok"].target) == ("approve", "waiting", "finance")
+    assert (steps["w"].kind, steps["w"].target) == ("wait", "paid")
     run.tell(e.ApprovalAnswered, path="ok", approved=True, by="ada", role="finance", reason="he is right")
     run.tell(e.ApprovalAnswered, path="other", approved=False)
     assert story(run.events).notes == [

@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.codec import Decoder, encode, fingerprint
 from schemas.message import Event
+from schemas.record import avro_schema
 from tests.story import Shelf, Story, replay, told
 from workflow.ended import id_hash
 from workflow.partition import Partition
@@ -50,10 +51,30 @@ def refusals(story: Story) -> None:
     story.start(workflow="later").read_definitions().start("r2").cancel("r2").start("r3").succeed("m", "x", run_id="r3")
 
 
+PEOPLE = """
+name: people
+steps:
+  - {id: early, wait: {signal: go}}
+  - {id: ok, approve: {by: [finance, ada], prompt: Sure, value: {sum: 5}}, timeout: 2d, on_timeout: deny}
+  - {id: late, wait: {signal: stop}, timeout: 1h, on_timeout: continue}
+  - {id: c, workflow: people@1, deadline: 1h, retry: {attempts: 2, backoff: 1s, on: [auth]}, on_error: continue}
+  - {id: p, publish: {topic: t, key: k, value: 1}}
+"""
+
+
+def people(story: Story) -> None:
+    story.start().signal("go", {"n": 1}).signal("later", 2).approve("ok", role="finance", value={"sum": 3})
+    story.deny("ok").timer("late").tell_child("c", "started").tell_child("c", "failed", error_class="auth").timer("c")
+    story.tell_child("c", "succeeded", output=b"7").succeed("p", {"partition": 0, "position": 1})
+    story.start_child("child", "r", "c").cancel("child").forget("child")
+    story.start("open").signal("kept", 1, "open").tell_child("c", "started", run_id="open")
+
+
 STORIES: dict[str, tuple[str, Callable[[Story], None]]] = {
     "shapes": (SHAPES, shapes),
     "retries": (RETRIES, retries),
     "refusals": (RETRIES, refusals),
+    "people": (PEOPLE, people),
 }
 
 
@@ -83,9 +104,9 @@ def run_ids(golden: dict[str, Any]) -> list[str]:
 
 
 def _events(golden: dict[str, Any]) -> list[Event]:
-    """The records of then, read with the schemas that their writers published."""
+    """The records of then, read with the schemas of their writers: the file's own, or the first that were released."""
     decoder = Decoder()
-    for schema in json.loads(RELEASED.read_text(encoding="utf-8")).values():
+    for schema in [*json.loads(RELEASED.read_text(encoding="utf-8")).values(), *golden.get("schemas", [])]:
         decoder.learn(fingerprint(schema), schema)
     return [decoder.decode(bytes.fromhex(record["bytes"])) for record in golden["events"]]
 
@@ -98,7 +119,9 @@ def main() -> None:
         story = Story(source)
         tell(story)
         events = [{"told": told(event), "bytes": encode(event).hex()} for event in story.history]
-        golden = {"definition": source, "events": events, "state": {}}
+        kinds = {event.__class__.__name__: event.__class__ for event in story.history}
+        schemas = [avro_schema(kinds[kind]) for kind in sorted(kinds)]
+        golden = {"definition": source, "schemas": schemas, "events": events, "state": {}}
         golden["state"] = summary(story.partition, run_ids(golden))
         file.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
 

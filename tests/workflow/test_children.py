@@ -42,6 +42,13 @@ def test_a_child_runs_at_its_own_home_and_its_outputs_are_the_steps_output():
     assert same(parent.replayed(), parent.partition) and same(home.replayed(), home.partition)
 
 
+def test_a_child_belongs_to_the_trace_of_its_parent():
+    world = Neighbours(PARENT % "", CHILD)
+    world.home("r").command(StartRun("s", "r", workflow="parent", traceparent="00-ab-cd-01"))
+    world.settle()
+    assert {event.traceparent for event in world.events(e.RunStarted)} == {"00-ab-cd-01"}
+
+
 def test_the_parent_pins_the_version_that_the_name_stands_for_when_the_step_begins():
     world, _, home, child = begun()
     pinned = home.run(child).workflow
