@@ -14,7 +14,7 @@ from schemas.workers import WorkerBeat
 
 #: A run, a step's path, an attempt.
 Call = tuple[str, str, int]
-_ENDINGS = (e.StepSucceeded, e.StepFailed, e.StepReleased, e.StepCancelled)
+_OUTCOMES = (e.StepSucceeded, e.StepFailed, e.StepReleased)
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ def _ends(verdict: Verdict, evidence: Evidence, counted: list[Line]) -> None:
 
 
 def _once(verdict: Verdict, counted: list[Line]) -> None:
-    """A run begins and ends once, a step succeeds once, an attempt ends once."""
+    """A run begins and ends once, a step succeeds once, an attempt has one outcome, and none after it was cancelled."""
     happened: Counter[tuple[object, ...]] = Counter()
     for line in counted:
         record = line.record
@@ -100,11 +100,13 @@ def _once(verdict: Verdict, counted: list[Line]) -> None:
             happened[record.run_id, "began"] += 1
         elif isinstance(record, ENDS):
             happened[record.run_id, "ended"] += 1
-        elif isinstance(record, _ENDINGS):
+        elif isinstance(record, e.StepCancelled):
+            call = (record.run_id, record.path, record.attempt)
+            happened[call] = max(happened[call], 1)  # it may rest after a failure
+        elif isinstance(record, _OUTCOMES) and record.attempt:
             if isinstance(record, e.StepSucceeded):
                 happened[record.run_id, record.path, "succeeded"] += 1
-            if record.attempt:
-                happened[record.run_id, record.path, record.attempt] += 1
+            happened[record.run_id, record.path, record.attempt] += 1
     verdict.twice = [" ".join(map(str, what)) for what, times in happened.items() if times > 1]
 
 
@@ -161,7 +163,7 @@ def _scheduled(counted: list[Line]) -> dict[Call, e.StepScheduled]:
 
 def _endings(counted: list[Line]) -> dict[Call, object]:
     records = (line.record for line in counted)
-    return {(r.run_id, r.path, r.attempt): r for r in records if isinstance(r, _ENDINGS)}
+    return {(r.run_id, r.path, r.attempt): r for r in records if isinstance(r, _OUTCOMES)}
 
 
 def _named(calls: Iterable[Call]) -> list[str]:

@@ -90,6 +90,16 @@ def test_a_success_that_counts_two_times_is_found() -> None:
     assert not verdict.holds and verdict.twice == ["r a succeeded", "r a 1"]
 
 
+@pytest.mark.parametrize(("first", "twice"), [(e.StepFailed, []), (e.StepCancelled, ["r a 1"])])
+def test_a_step_may_be_cancelled_after_a_failed_attempt_and_have_no_outcome_after_that(first: type, twice: list[str]):
+    failed = {"path": "a", "attempt": 1, "error_class": "worker_lost", "message": ""}
+    cancelled = {"path": "a", "attempt": 1}
+    story, second = begun(), e.StepCancelled if first is e.StepFailed else e.StepFailed
+    for event in (first, second):
+        story.tell(event, 2.0, **(failed if event is e.StepFailed else cancelled))
+    assert story.tell(e.RunCancelled, 2.0).judged(doubtful={"r"}).twice == twice
+
+
 def test_an_attempt_begun_two_times_is_found() -> None:
     story = begun().called(1, "begun", "done").tell(e.StepSucceeded, 2.0, path="a", attempt=1, output=b"1")
     verdict = story.tell(e.RunSucceeded, 2.0, outputs=b"1").judged()
