@@ -55,7 +55,7 @@ def read_again(owner: "Owner", run_id: str) -> None:
 
 def _arm(owner: "Owner", run_id: str, path: str, due: int | None) -> None:
     if due is not None:
-        owner.parts.timers.arm(Timer(due, owner.number, run_id, path))
+        owner.parts.timers.arm(Timer(due - owner.ahead, owner.number, run_id, path))
 
 
 def _read_definitions(owner: "Owner", run_id: str) -> None:

@@ -28,12 +28,14 @@ def command_problem(read: Command, size: int) -> Problem | None:
     if read.command_id and not COMMAND_ID.fullmatch(read.command_id):
         said = f"{read.command_id[:40]!r}… ({len(read.command_id)} characters)"
         return "command_id_invalid", f"a command_id has at most 256 characters on one line, this is {said}"
-    if size > SURELY_SMALL and (encoded := len(encode(read))) > MAX_COMMAND:
-        return "command_too_large", f"the command is {encoded} bytes; at most {MAX_COMMAND} fit in an event"
     value = getattr(read, "value", None)
     if value is not None and len(value) <= MAX_VALUE and (problem := document_problem(value, MAX_DEPTH)):
         return "value_invalid", f"the value {problem}"
-    return _start_problem(read) if isinstance(read, StartRun) else None
+    if isinstance(read, StartRun) and (found := _start_problem(read)):
+        return found
+    if size > SURELY_SMALL and (encoded := len(encode(read))) > MAX_COMMAND:
+        return "command_too_large", f"the command is {encoded} bytes; at most {MAX_COMMAND} fit in an event"
+    return None
 
 
 def _start_problem(start: StartRun) -> Problem | None:

@@ -7,7 +7,10 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from streams import forgiving
 from streams.broker_features import BrokerUnreachable
+
+forgiving.install()  # before any client of ours is made
 
 #: Seconds until a broker that does not answer counts as unreachable.
 CONNECT_WITHIN = 10.0

@@ -105,6 +105,11 @@ def _read_command(message: Any, decoder: Decoder) -> Command:
 
 
 def _json(value: bytes) -> Any:
+    if value[:1] == b"\x00" and len(value) > 5:
+        number = int.from_bytes(value[1:5], "big")
+        raise Unreadable(
+            "undecodable", f"it looks like a schema registry's framing (schema {number}); none is configured"
+        )
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:

@@ -16,9 +16,10 @@ from streams.marks import Marking
 from streams.outbox import Outbox
 from streams.parts import Parts
 from streams.recovery import Progress, Unreadable, take_over
+from streams.timers import Timer
 from streams.unsettled import settle
 from workflow.decide import decide
-from workflow.messages import Message, Resume
+from workflow.messages import Message, Resume, TimerDue
 from workflow.partition import Partition
 
 logger = structlog.get_logger("millrace.owner")
@@ -45,6 +46,8 @@ class Owner:
         self.marking: Marking = Marking(self)
         self.elsewhere: Elsewhere = Elsewhere(self)
         self.progress = Progress()
+        self.ahead = 0
+        """Microseconds that the partition's time was ahead of our clock when this owner took over."""
         self._task: asyncio.Task[None] | None = None
         self._pause = PAUSE
         self._epoch = 0
@@ -63,6 +66,7 @@ class Owner:
         except Exception as error:
             return self._surprise(error)
         topic = self.parts.settings.topic(EVENTS.name)
+        self.ahead = max(0, self.state.time - clock.now())
         self.phase = "claiming"
         self.appender = Appender(
             lambda records: self.parts.producer.send_batch(topic, self.number, records),
@@ -75,17 +79,25 @@ class Owner:
     def _claim(self) -> p.PartitionClaimed:
         state = self.state
         positions = Positions(state.positions["command"], state.positions["outcome"])
-        now = max(clock.now(), state.time)
+        now = max(self.now(), state.time)
         log = state.log or self.parts.new_log_id()
         cause = Cause("owner", log)
         return p.PartitionClaimed("", 0, state.claim.epoch + 1, self.parts.id, 0, now, cause, log, positions)
+
+    def now(self) -> int:
+        """The time of the partition, which goes on where its last owner's clock was ahead of ours."""
+        return clock.now() + self.ahead
+
+    def timer_due(self, timer: Timer) -> None:
+        """A timer of this partition fired."""
+        self.handle(TimerDue(timer.run_id, timer.path, timer.due + self.ahead))
 
     def handle(self, message: Message) -> None:
         """Decide, fold and queue; what follows happens on the ack."""
         if self.phase != "live" or self.appender is None:
             return
         try:
-            events = decide(self.state, message, clock.now())
+            events = decide(self.state, message, self.now())
             if events:
                 self.appender.append(events, message)
         except Exception as error:  # what cannot be written was folded: only the log knows the state now

@@ -27,7 +27,7 @@ from streams.settings import WorkerSettings
 from streams.timers import Timer, Timers
 from streams.topic_watch import watch_topics
 from streams.vocabulary import Vocabulary
-from workflow.messages import OutcomeTaken, TimerDue
+from workflow.messages import OutcomeTaken
 
 logger = structlog.get_logger("millrace.worker")
 
@@ -187,7 +187,7 @@ class Worker:
     def timer_due(self, timer: Timer) -> None:
         """A timer fired."""
         if (owner := self.owners.get(timer.partition)) is not None:
-            owner.handle(TimerDue(timer.run_id, timer.path, timer.due))
+            owner.timer_due(timer)
 
     def _positions(self) -> dict[TP, int]:
         return {

@@ -26,7 +26,7 @@ from workflow.partition import Partition
 
 PARTITIONS = 2
 #: Messages after which what is open is ended, what was written is folded again and projected.
-ROUND = 500
+ROUND = 1_000
 DEDUPE = 11 * 60 * 1_000_000
 
 HELLO = (

@@ -156,6 +156,7 @@ def test_a_cancel():
         ({**BODY, "inputs": json.loads("[" * 65 + "]" * 65)}, "inputs_invalid", "64 levels"),
         ({**BODY, "budget": 1 << 63}, "field_invalid", "budget"),
         ({**BODY, "budget": -1}, "field_invalid", "budget"),
+        ({**BODY, "budget": 1 << 63, "sent_by": "x" * 60_000}, "field_invalid", "budget"),
         ({**BODY, "budget": 1 << 64}, "field_invalid", "a number"),
         ({**BODY, "command_id": "x" * 257}, "command_id_invalid", "257 characters"),
         ({**BODY, "command_id": "a\nb"}, "command_id_invalid", "one line"),
@@ -184,6 +185,7 @@ def test_a_refusal_keeps_the_commands_own_id():
     [
         (None, (), "empty", "no value"),
         (b"\xffgarbage", (), "undecodable", "ff 67 61 72"),
+        (b"\x00\x00\x00\x00\x07body", (), "undecodable", "registry's framing (schema 7)"),
         (b"{", (), "undecodable", "JSON"),
         ([1], (), "not_a_command", "a list"),
         ({"type": 5}, (), "not_a_command", "StartRun"),

@@ -62,3 +62,20 @@ async def test_after_its_end_nothing_is_armed_any_more():
     timers.arm(due_in(0.02))
     await asyncio.sleep(0.1)
     assert not fired and len(timers) == 0
+
+
+def test_the_clock_goes_on_when_it_is_set_back_until_it_has_caught_up(monkeypatch):
+    shown = {"wall": 1_000_000_000, "elapsed": 0}
+    monkeypatch.setattr(clock, "wall", lambda: shown["wall"])
+    monkeypatch.setattr(clock, "elapsed", lambda: shown["elapsed"])
+    steady = clock._Steady()
+
+    def after(elapsed: int, wall: int) -> int:
+        shown["elapsed"] += elapsed
+        shown["wall"] += wall
+        return steady.now() - 1_000_000_000
+
+    assert after(0, 0) == 0 and after(5, 5) == 5
+    assert after(5, 4) == 9 and after(5, -2) == 9  # slewed: it stands
+    assert after(10, -3_600_000_000) == 19 and after(20, 20) == 39  # set back by an hour: it goes on
+    assert after(10, 10 + 3_600_000_100) == 137  # set right again
