@@ -17,10 +17,12 @@ class Context:
 
     begin_by: Callable[[], float] = _always
     begun: bool = False
+    revoked: bool = False
+    """Others may have given it up: they heard nothing from this process for a while."""
     #: Is told the text of a model's answer while it is written; without it nothing is streamed.
     deltas: Callable[[str], None] | None = None
 
     def begin(self) -> bool:
         """Whether the attempt begins: asked at the moment it would, because it may have waited for its turn."""
-        self.begun = clock.uptime() < self.begin_by()
+        self.begun = not self.revoked and clock.uptime() < self.begin_by()
         return self.begun

@@ -83,7 +83,7 @@ class Executor:
 
     async def _attempt(self, kind: Step, scheduled: StepScheduled, context: Context, started: int) -> Outcome:
         if not context.begin():
-            raise StepReleased("this worker's last beat is too old for it to begin anything")
+            raise StepReleased("this worker was not heard of in time for it to begin")
         arguments = self._secrets.fill(scheduled.input, scheduled.secrets)
         outcome = await kind.run(scheduled, arguments, context, started)
         self._bounded(outcome)

@@ -23,6 +23,8 @@ logger = structlog.get_logger("millrace.beats")
 
 #: Seconds between beats; how long one that came back lets steps begin; beats of ours that make another lost.
 INTERVAL, FRESH, LOST = 1.0, 5.0, 10
+#: In place of a time: this process begins nothing more.
+ENDED = -1.0
 #: Records of the topic that are read at the start: the last minutes of some dozens of workers.
 REMEMBERED = 20_000
 #: Microseconds since 1970 beyond which a start number is no time, and leaves no room for the next one.
@@ -99,6 +101,7 @@ class Beats:
         self.start_number = 0
         self.status: Callable[[], dict[str, Any]] = dict
         self.on_superseded: Callable[[], None] = lambda: None
+        self.on_lapsed: Callable[[], None] = lambda: None
         self._fresh_until = 0.0
         self._count = 0
         self._sent: dict[int, float] = {}
@@ -145,11 +148,18 @@ class Beats:
         if beat.queue:
             self.rooms.heard(beat)
         if beat.worker == self.worker:
-            # counted from when it was sent: a process that was stopped finds old beats waiting
-            self._fresh_until = max(self._fresh_until, self._sent.pop(beat.beat, 0.0) + FRESH)
+            self._came_back(self._sent.pop(beat.beat, 0.0) + FRESH)
         elif beat.seat == self.seat and self.start_number and beat.start > self.start_number:
-            self._fresh_until = 1.0  # begin nothing more; not 0, which means: never came back
+            self._fresh_until = ENDED
             self.on_superseded()
+
+    def _came_back(self, fresh_until: float) -> None:
+        """Counted from when it was sent: a process that was stopped finds old beats waiting."""
+        if self._fresh_until == ENDED:
+            return
+        if 0.0 < self._fresh_until < uptime():
+            self.on_lapsed()
+        self._fresh_until = max(self._fresh_until, fresh_until)
 
     async def _beat(self) -> None:
         self._count += 1
@@ -178,7 +188,7 @@ class Beats:
 
     async def goodbye(self) -> None:
         """Say that nothing is owed by us any more."""
-        self._fresh_until = 1.0
+        self._fresh_until = ENDED
         await self._producer.send_and_wait(self._topic, None, self.worker.encode(), 0)
 
     async def closed(self) -> None:

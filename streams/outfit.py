@@ -55,4 +55,5 @@ async def outfit(
     beats = Beats(worker, seat.name, producer, settings, decoder=decoder)
     stack.push_async_callback(beats.stop)
     pool = Pool(executor, beats.begin_by, producer, settings.topic(OUTCOMES.name), settings.concurrency)
+    beats.on_lapsed = pool.lapsed
     return Outfit(worker, seat.name, idempotent, producer, decoder, vocabulary, executor, beats, pool)

@@ -60,6 +60,11 @@ class Pool:
         if (task := self._running.get((run_id, path))) is not None:
             task.cancel()
 
+    def lapsed(self) -> None:
+        """Nothing was heard of this process for a while: what has not begun does not begin (PROTOCOL.md, 8)."""
+        for context in self._tasks.values():
+            context.revoked = True
+
     @property
     def running(self) -> int:
         """Attempts begun or waiting."""

@@ -12,6 +12,7 @@ from schemas.codec import Undecodable, UnknownSchema
 from schemas.topics import TOPICS, work
 from schemas.workers import WorkCancelled, WorkItem
 from streams.compacted import CompactedReader
+from streams.insistence import insist
 from streams.outfit import Outfit, outfit
 from streams.seats import Superseded
 from streams.settings import WorkerSettings
@@ -53,6 +54,8 @@ class QueueWorker:
         )
         self._early: list[WorkItem] | None = []
         """Items of owners to whom our first beat came sooner than back to us; None: it has come back."""
+        self._passing: asyncio.Task[None] | None = None
+        """Passes over what was sent before a time in which nobody heard of us."""
         self._seen: dict[tuple[str, int, str, int], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._superseded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -64,6 +67,7 @@ class QueueWorker:
         await self.inbox.start()
         beats.status = self._status
         beats.on_superseded = self._give_way
+        beats.on_lapsed = self._lapsed
         await beats.start()
         early, self._early = self._early or [], None
         for item in early:
@@ -116,10 +120,23 @@ class QueueWorker:
         self._seen[attempt] = None
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        if pool.running < self.settings.concurrency:
+        if self._passing is not None:
+            self._spawn(pool.give_back(scheduled, f"worker {self.id} was not heard of in time for it to begin"))
+        elif pool.running < self.settings.concurrency:
             pool.submit(-1, scheduled)
         else:
             self._spawn(pool.give_back(scheduled, f"worker {self.id} has no room"))
+
+    def _lapsed(self) -> None:
+        """Others may have given up what stands in the inbox, and what has not begun."""
+        self._parts.pool.lapsed()
+        if self._passing is not None:
+            self._passing.cancel()
+        self._passing = self._spawn(self._pass_over())
+
+    async def _pass_over(self) -> None:
+        await insist(self.inbox.read_to_end, "reading the inbox")
+        self._passing = None
 
     def _status(self) -> dict[str, Any]:
         slots = self.settings.concurrency
@@ -130,7 +147,8 @@ class QueueWorker:
             seat = self._parts.seat
             self._superseded.set_exception(Superseded(f"a newer process sits on the seat {seat}"))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

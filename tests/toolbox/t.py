@@ -24,6 +24,13 @@ async def slow(seconds: float):
 
 
 @millrace.tool
+async def gate(file: str):
+    """Return once there is such a file."""
+    while not os.path.exists(file):
+        await asyncio.sleep(0.05)
+
+
+@millrace.tool
 def note(ledger: str, line: str, seconds: float = 0.0):
     """Append a line with our attempt, in one write, before and after sleeping."""
     context = millrace.context()
