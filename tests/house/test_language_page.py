@@ -24,6 +24,7 @@ INPUTS: dict[str, Any] = {
     "judge": {"ticket": "lost parcel"},
     "refund": {"sum": 40},
     "payout": {"sum": 40},
+    "shapes": {"words": ["tiny", "a"]},
 }
 OUTPUTS = {
     "invoice": {"net": 180.0, "hint": ""},
@@ -33,6 +34,7 @@ OUTPUTS = {
     "notify": 7,
     "bill": {"net": 180.0, "made": 4},
     "payout": {"receipt": "done"},
+    "shapes": {"review": [{"word": "tiny", "place": 0}, "a"], "text": "xx"},
     "refund": {"paid": False, "approved": True, "sum": 40.0},
 }
 
