@@ -50,7 +50,7 @@ def read_again(owner: "Owner", run_id: str) -> None:
             reread = await recovery.read_again(owner.number, run_id, known.place.first, owner.parts)
             owner.handle(Reread(run_id, reread))
 
-    owner.parts.spawn(read())
+    owner.beside(read)
 
 
 def _arm(owner: "Owner", run_id: str, path: str, due: int | None) -> None:
@@ -63,7 +63,7 @@ def _read_definitions(owner: "Owner", run_id: str) -> None:
         await owner.parts.definitions.read_to_end()
         owner.handle(DefinitionsRead(run_id))
 
-    owner.parts.spawn(read())
+    owner.beside(read)
 
 
 def _scheduled(owner: "Owner", event: e.StepScheduled) -> None:

@@ -66,9 +66,13 @@ class Elsewhere:
         state = None if run is None else run.steps.get(path)
         return state is not None and state.phase == "scheduled" and state.worker == worker
 
-    async def declare_lost(self, worker: str) -> None:
+    def declare_lost(self, worker: str) -> None:
         """What a lost worker had goes on, once all that it may have reported was taken in (PROTOCOL.md, 9)."""
         attempts = self.attempts.pop(worker, {})
-        await self._owner.caught_up()
-        for run_id, path, attempt in attempts:
-            self._owner.handle(AttemptLost(run_id, path, attempt, worker))
+
+        async def declare() -> None:
+            await self._owner.caught_up()
+            for run_id, path, attempt in attempts:
+                self._owner.handle(AttemptLost(run_id, path, attempt, worker))
+
+        self._owner.beside(declare)

@@ -48,6 +48,7 @@ class Intake:
     def __init__(self, owner: "Owner", kind: str, topic: str) -> None:
         self.owner, self.kind, self.topic = owner, kind, topic
         self.reading = -1
+        self._openings = 0
         self.arrived = self.taken = 0
         self._looked = (-1, 0, 0)
         self._waiting: deque[Incoming] = deque()
@@ -59,10 +60,14 @@ class Intake:
     async def open(self, offset: int) -> None:
         """Read on from an offset."""
         self.close()
-        self.reading = await self.owner.parts.consumer.open(self.topic, self.owner.number, offset)
+        opening = self._openings
+        reading = await self.owner.parts.consumer.open(self.topic, self.owner.number, offset)
+        if opening == self._openings:  # else it was closed or opened again meanwhile
+            self.reading = reading
 
     def close(self) -> None:
         """Take in nothing until opened again."""
+        self._openings += 1
         self.reading, self.arrived, self.taken, self._busy = -1, 0, 0, False
         self._size, self._resting = 0, False
         self._waiting.clear()

@@ -1,6 +1,8 @@
 """The owner of a partition: takes over by reading, decides, appends, and acts on the ack (PROTOCOL.md, 1-7)."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -49,6 +51,7 @@ class Owner:
         self.ahead = 0
         """Microseconds that the partition's time was ahead of our clock when this owner took over."""
         self._task: asyncio.Task[None] | None = None
+        self._beside: dict[asyncio.Task[None], None] = {}
         self._pause = PAUSE
         self._epoch = 0
         self._log = logger.bind(partition=number)
@@ -136,6 +139,8 @@ class Owner:
     def _drop(self) -> None:
         """Let go of everything but the duty to answer for what was sent (PROTOCOL.md, 6)."""
         self.resumed = False
+        for task in list(self._beside):
+            task.cancel()
         self.close_intakes()
         self.outbox.close()
         self.marking.close()
@@ -160,17 +165,27 @@ class Owner:
         self.phase, self._epoch = "live", claim.epoch
         self.outbox.take_over()
         self._log.info("owned", epoch=claim.epoch, open_runs=len(self.state.runs))
-        self._task = asyncio.get_running_loop().create_task(self._go_live())
+        self.beside(self._go_live)
+
+    def beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do this while the claim stands; if it fails, reading again finds what is owed."""
+
+        async def watched() -> None:
+            try:
+                await work()
+            except Exception as error:
+                self._surprise(error)
+
+        task = self.parts.spawn(watched())
+        self._beside[task] = None
+        task.add_done_callback(lambda done: self._beside.pop(done, None))
 
     async def _go_live(self) -> None:
         """Take in what is waiting, then decide what each open run owes (PROTOCOL.md, 9)."""
-        try:
-            await self._open_intakes()
-            await self.caught_up()
-            await self._resume()
-            self.resumed = True
-        except Exception as error:
-            self._surprise(error)
+        await self._open_intakes()
+        await self.caught_up()
+        await self._resume()
+        self.resumed = True
 
     def intake_of(self, topic: str) -> Intake:
         """The intake of one of the two topics."""
@@ -184,20 +199,12 @@ class Owner:
     def open_intakes(self) -> None:
         """Read on where the log says; before this owner is live that happens on its way there."""
         if self.phase == "live":
-            self.parts.spawn(self._read_on())
-
-    async def _read_on(self) -> None:
-        try:
-            await self._open_intakes()
-        except Exception as error:
-            self._surprise(error)
+            self.beside(self._open_intakes)
 
     async def _open_intakes(self) -> None:
         for intake in self.intakes.values():
-            position = self.state.positions[intake.kind]
-            await self.parts.log.must_hold(intake.topic, self.number, position)
-            if self.phase == "live":  # else its partition may be another's by now, in this very process
-                await intake.open(position)
+            await self.parts.log.must_hold(intake.topic, self.number, self.state.positions[intake.kind])
+            await intake.open(self.state.positions[intake.kind])
 
     async def caught_up(self) -> None:
         """Wait until commands and outcomes are taken in up to the ends that they have now."""

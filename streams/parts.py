@@ -67,11 +67,12 @@ class Parts:
         """A name for a log that begins: 31 random bits."""
         return secrets.randbelow((1 << 31) - 1) + 1
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run in the background; what goes wrong is logged."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks[task] = None
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.tasks.pop(task, None)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from streams import clock
 
+#: Seconds after which the wall clock is looked at again: it may have been set meanwhile.
+LOOK_AGAIN = 10.0
+
 
 @dataclass(order=True, slots=True)
 class Timer:
@@ -55,8 +58,7 @@ class Timers:
             self._alarm.cancel()
             self._alarm = None
         if self._heap:
-            # at most an hour ahead: the wall clock may be set meanwhile
-            wait = min(max(0.0, (self._heap[0].due - clock.now()) / 1e6), 3600.0)
+            wait = min(max(0.0, (self._heap[0].due - clock.now()) / 1e6), LOOK_AGAIN)
             self._alarm = asyncio.get_running_loop().call_later(wait, self._ring)
 
     def _ring(self) -> None:

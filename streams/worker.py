@@ -220,7 +220,7 @@ class Worker:
             for owner in list(self.owners.values()):
                 for worker in [w for w in owner.elsewhere.attempts if self.parts.beats.observed.lost(w)]:
                     self.parts.beats.rooms.left(worker)
-                    self.parts.spawn(owner.elsewhere.declare_lost(worker))
+                    owner.elsewhere.declare_lost(worker)
 
     async def _look_for_gaps(self) -> None:
         while True:

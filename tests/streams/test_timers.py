@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from streams import clock
 from streams.timers import Timer, Timers
 
@@ -79,3 +81,13 @@ def test_the_clock_goes_on_when_it_is_set_back_until_it_has_caught_up(monkeypatc
     assert after(5, 4) == 9 and after(5, -2) == 9  # slewed: it stands
     assert after(10, -3_600_000_000) == 19 and after(20, 20) == 39  # set back by an hour: it goes on
     assert after(10, 10 + 3_600_000_100) == 137  # set right again
+
+
+async def test_a_clock_that_is_set_forwards_makes_no_timer_late(monkeypatch: pytest.MonkeyPatch):
+    fired: list[str] = []
+    monkeypatch.setattr("streams.timers.LOOK_AGAIN", 0.02)
+    timers = Timers(lambda timer: fired.append(timer.path))
+    timers.arm(due_in(3600))
+    monkeypatch.setattr(clock, "now", lambda now=clock.now: now() + 3_600_000_000)
+    await asyncio.sleep(0.1)
+    assert fired == ["p"]
