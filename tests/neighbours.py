@@ -12,6 +12,7 @@ from schemas.message import Event
 from schemas.outcomes import ChildReported
 from schemas.topics import COMMANDS, OUTCOMES
 from schemas.workers import WorkCancelled, WorkItem
+from tests.recovered import marks_of, recovered
 from tests.story import Shelf, Story, claim
 from workflow.departures import Departure, wanted
 from workflow.messages import CommandTaken, DefinitionsRead, MarkDue, OutcomeTaken
@@ -87,10 +88,14 @@ class Neighbours:
         new = (story.partition.claim.epoch, story.partition.claim.n + 1)
         story.take(MarkDue(*(low or new)))
 
-    def kill(self, at: int) -> None:
+    def kill(self, at: int, from_mark: bool = False) -> None:
         """The owner dies: another reads the log, claims, sends again what no mark says has arrived, and goes on."""
         story = self.stories[at]
-        story.partition = story.replayed()
+        whole = story.replayed()
+        story.partition = whole
+        if from_mark and (marks := marks_of(story.history, self.shelf)):
+            story.partition = recovered(story.history, marks[-1], self.shelf)
+            assert story.partition.runs == whole.runs and story.partition.outbox == whole.outbox
         new = claim(story.partition.claim.epoch + 1, f"w{at}-{len(story.history)}", story.partition.time)
         assert story.partition.read(new)
         story.history.append(new)

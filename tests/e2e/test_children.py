@@ -30,6 +30,29 @@ PATIENT = "name: patient\nsteps: [{id: w, wait: {for: 1h}}]"
 OUTER = "name: outer\nsteps: [{id: c, workflow: patient}]"
 
 
+MADE = """
+name: made
+inputs: {plan: any}
+steps:
+  - id: run
+    workflow: {define: "{{ inputs.plan }}"}
+    with: {n: 3}
+    on_error: [{id: no, transform: "{{ error.class }}"}]
+outputs: "{{ steps.run.output }}"
+"""
+PLAN = "name: plan\ninputs: {n: integer}\nsteps: [{id: a, tool: t.echo, with: {value: '{{ inputs.n + 1 }}'}}]"
+
+
+async def test_a_definition_that_a_run_made_is_run_and_one_that_is_none_is_refused(broker, topic_prefix):
+    async with running(broker, topic_prefix) as world:
+        await world.publish(MADE)
+        ended = await world.run("made", plan=PLAN)
+        assert isinstance(ended, e.RunSucceeded) and ended.outputs == b"4"
+        ended = await world.run("made", plan="steps: [{id: a, tol: x}]")
+        assert isinstance(ended, e.RunSucceeded) and ended.outputs == b'"malformed"'
+        assert (await world.until(e.StepFailed))[0].message.count("remedy: ") == 2
+
+
 async def test_a_cancelled_parent_takes_its_child_along(broker, topic_prefix):
     async with running(broker, topic_prefix) as world:
         await world.publish(PATIENT)

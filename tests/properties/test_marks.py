@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas import partition as p
 from tests.properties.random_runs import act, workflows
+from tests.recovered import marks_of, recovered
 from tests.story import Shelf, Story, claim, replay, same
 from workflow.decide import decide
 from workflow.messages import CommandAway, MarkDue, Message, Resume
@@ -93,21 +94,6 @@ def move(story: Story, verb: str, run_id: str, pick: int, choice: int, monkeypat
             "start",
         ]
         act(story, verbs[pick % len(verbs)], choice, run_id)
-
-
-def recovered(history: list[Any], offset: int, shelf: Shelf) -> Partition:
-    """What an owner reads that begins at the mark at this offset."""
-    partition = Partition(0, shelf)
-    partition.begin_at(history[offset])
-    for at in range(history[offset].low, len(history)):
-        partition.read(history[at], at)
-    return partition
-
-
-def marks_of(history: list[Any], shelf: Shelf) -> list[int]:
-    """The offsets of the valid marks."""
-    reader = Partition(0, shelf)
-    return [at for at, event in enumerate(history) if reader.read(event) and isinstance(event, p.PartitionMarked)]
 
 
 def alike(one: Partition, other: Partition) -> None:
