@@ -28,6 +28,8 @@ TOOLS = Path(__file__).parent / "tools"
 CANCELLED = 100
 #: Seconds without an end after which what is open counts as lost.
 PATIENCE = 90.0
+#: Seconds between two deeds to workers, at least.
+PAUSE = 0.5
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Drive:
     deeds: int = 0
 
     def __post_init__(self) -> None:
-        self._broker = asyncio.Lock()
+        self._broker, self._striking = asyncio.Lock(), asyncio.Lock()
         self._seats = 0
         self._doing = ""
         self.settings = WorkerSettings(
@@ -138,8 +140,10 @@ class Drive:
     async def _strike_worker(self, deed: Deed) -> None:
         if deed.what == "join":
             return self._join()
-        while not (up := [worker for worker in self.workers if worker.up]):
-            await asyncio.sleep(0.1)
+        async with self._striking:  # what is overdue, because nobody was up, does not come all at once
+            await asyncio.sleep(PAUSE)
+            while not (up := [worker for worker in self.workers if worker.up]):
+                await asyncio.sleep(0.1)
         worker = up[int(deed.lot * len(up))]
         if deed.what == "kill":
             self.struck.append(worker.kill(deed.lasts))

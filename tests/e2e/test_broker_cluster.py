@@ -1,0 +1,76 @@
+"""Three brokers with three copies of everything: one of them may die, hang or come back, and all goes on."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas.topics import EVENTS
+from streams.client import Client
+from streams.topics import ensure_topics
+from tests import brokers
+from tests.brokers import Broker
+from tests.cluster import Cluster, cluster
+from tests.e2e.test_broker_trouble import Load, lost, workers
+from tests.running import Running, worker_settings
+
+#: A connection that breaks while aiokafka makes it is left to the garbage collector, which says so.
+pytestmark = [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"), pytest.mark.timeout(150)]
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Cluster]:
+    if reason := brokers.unavailable("kafka"):
+        pytest.skip(reason)
+    with cluster(nodes=3) as made:
+        yield made
+
+
+@pytest.fixture
+async def world(three: Cluster, topic_prefix: str) -> AsyncIterator[Running]:
+    settings = worker_settings(Broker("kafka", three.bootstrap, True), topic_prefix, replication=3)
+    await ensure_topics(settings.bootstrap, settings.prefix, settings.partitions, settings.replication)
+    async with Client(settings.bootstrap, settings.prefix) as client:
+        yield Running(settings, client)
+    gc.collect()
+
+
+async def leader_of(world: Running) -> int:
+    """The node that leads the first partition of the log."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.bootstrap)
+    await admin.start()
+    try:
+        (topic,) = await admin.describe_topics([world.settings.topic(EVENTS.name)])
+        return next(int(p["leader"]) for p in topic["partitions"] if p["partition"] == 0)
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("harm", ["kill", "stop"])
+async def test_another_broker_leads_when_the_leader_is_gone(three, world, tmp_path, harm):
+    """Killed, it is missed after its session; stopped in order, it hands over first. It comes back beside them."""
+    load = Load(world, tmp_path / "ledger")
+    async with workers(world, "one"):
+        await load.begin()
+        node = await leader_of(world)
+        await asyncio.to_thread(getattr(three, harm), node)
+        try:
+            assert not lost(await load.over())
+            assert await leader_of(world) != node
+        finally:
+            await asyncio.to_thread(three.start, node)
+
+
+async def test_a_leader_that_hangs_is_replaced_and_may_come_back(three, world, tmp_path):
+    load = Load(world, tmp_path / "ledger")
+    async with workers(world, "one", "two"):
+        await load.begin()
+        node = await leader_of(world)
+        await asyncio.to_thread(three.pause, node)
+        try:
+            await asyncio.sleep(12.0)
+        finally:
+            await asyncio.to_thread(three.resume, node)
+        assert not lost(await load.over())
