@@ -37,4 +37,6 @@ def _restart(label: str, found: list[dict[str, Any]]) -> str:
     figures = "".join(f"{one['killed_s']:>14,.2f}" for one in found)
     most = " / ".join(f"{2 * one['undisturbed_s'] + 2:.2f}" for one in found)
     wrong = sum(one["lost"] + one["twice"] for one in found)
-    return f"{label:42}{figures}   ≤ {most}; lost or twice: {wrong}"
+    later = "".join(f"{one['taken_up_after_ready_s']:>14,.2f}" for one in found)
+    lines = [f"{label:42}{figures}   ≤ {most}; lost or twice: {wrong}"]
+    return "\n".join([*lines, f"{'W4: from ready to the last run going on (s)':42}{later}   ≤ 2"])

@@ -56,6 +56,7 @@ class Restart:
     world: Running
     worker: asyncio.subprocess.Process
     runs: int
+    ready: float = 0.0
 
     async def burst(self, name: str, after: float | None = None) -> float:
         """Start the runs; kill the worker so many seconds later, and start it again; the time of the last end."""
@@ -66,6 +67,7 @@ class Restart:
             self.worker.send_signal(signal.SIGKILL)
             await self.worker.wait()
             self.worker = await worker_process(self.world.settings, "w4")
+            self.ready = time.time()
         last = max(event.time for event in await self._ended(name))
         return last / 1e6 - begun
 
@@ -89,10 +91,16 @@ class Restart:
                 if len(ended := [r for r in found if r.run_id.startswith(f"{name}-")]) >= self.runs:
                     return ended
 
-    async def counts(self) -> dict[str, int]:
-        """Runs that did not succeed, and what happened more than once."""
+    async def counts(self) -> dict[str, float]:
+        """Runs that did not succeed, what happened more than once, and when the last of the open runs went on."""
         records = await self.world.records()
+        new = next(r.owner for r in reversed(records) if r.run_id.startswith("killed-"))
+        went_on: dict[str, int] = {}
+        for record in records:
+            if record.owner == new and record.run_id:
+                went_on.setdefault(record.run_id, record.time)
         succeeded = Counter(r.run_id for r in records if isinstance(r, e.RunSucceeded))
         steps = Counter((r.run_id, r.path) for r in records if isinstance(r, e.StepSucceeded))
         twice = sum(times > 1 for times in (*succeeded.values(), *steps.values()))
-        return {"lost": 3 * self.runs - len(succeeded), "twice": twice}
+        last = max(0.0, max(went_on.values()) / 1e6 - self.ready)
+        return {"lost": 3 * self.runs - len(succeeded), "twice": twice, "taken_up_after_ready_s": last}
