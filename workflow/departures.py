@@ -77,12 +77,12 @@ def _forwarded(event: p.CommandForwarded, _run: Run | None) -> Departures:
 
 def _scheduled(event: e.StepScheduled, _run: Run | None) -> Departures:
     """What is published, or the item for the inbox of a worker of a queue."""
+    if event.inbox < 0 and event.kind not in LEAVES:
+        return ()
     attempt = {"run_id": event.run_id, "path": event.path, "attempt": event.attempt}
     if event.inbox >= 0:
         item = WorkItem(departure_id(event), event)
         return (Departure(work(event.queue).name, event.worker, item, event.inbox, **attempt),)  # type: ignore[arg-type]
-    if event.kind not in LEAVES:
-        return ()
     asked = orjson.loads(event.input)
     topic, key = str(asked.get("topic", "")), str(asked.get("key", ""))
     target = f"{topic}\0{key}" if key else departure_id(event)
@@ -123,6 +123,8 @@ def _child_unwanted(event: e.StepCancelled | e.StepFailed, run: Run | None) -> D
 
 def _child_known(event: e.StepSucceeded, run: Run | None) -> Departures:
     """The end of a child stands in the log: its owner may forget it."""
+    if run is None or not run.children:  # every step that succeeds comes by here
+        return ()
     return tuple(_forgotten(event, child) for child in _open_child(event.path, run))
 
 
@@ -136,7 +138,9 @@ def _unwanted(event: e.StepCancelled | e.StepFailed, run: Run | None) -> Departu
 
 
 def _open_child(path: str, run: Run | None) -> list[str]:
-    state = None if run is None else run.steps.get(path)
+    if run is None or not run.children:
+        return []
+    state = run.steps.get(path)
     return [state.child] if state is not None and state.phase in CHILD_OPEN else []
 
 
