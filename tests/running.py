@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.codec import Decoder
+from schemas.envelope import event_in
 from schemas.message import Event
 from schemas.topics import COMMANDS, DEADLETTERS, EVENTS
 from steps.settings import StepSettings
@@ -95,7 +96,8 @@ class Running:
         return [r for number, r in read if void or topic != EVENTS.name or claims[number].admits(r)]
 
     async def _read(self, topic: str, numbers: list[int]) -> list[tuple[int, Any]]:
-        name, decoder, found = self.settings.topic(topic), Decoder(), []
+        name, found = self.settings.topic(topic), []
+        decoder = Decoder() if self.worker is None else self.worker.parts.decoder  # which knows later versions
         consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap, enable_auto_commit=False)
         async with consumer:
             partitions = [TopicPartition(name, number) for number in numbers]
@@ -106,7 +108,10 @@ class Running:
             for tp in partitions:
                 while await consumer.position(tp) < ends[tp]:
                     batch = (await consumer.getmany(tp, timeout_ms=500)).get(tp, [])
-                    found += [(tp.partition, decoder.decode(message.value)) for message in batch]
+                    for message in batch:
+                        of_log = topic == EVENTS.name
+                        read = event_in(message.value, decoder) if of_log else decoder.decode(message.value)
+                        found += [(tp.partition, read)] if read is not None else []
         return found
 
     async def records_of(self, partition: int) -> list[Any]:

@@ -162,11 +162,8 @@ def released(t: Transition, found: Quarantine) -> None:
     """The run was read again: it goes on if this version could fold it cleanly; else whoever asked is told why not."""
     known = t.partition.quarantined[t.run_id]
     asked = known.asked()
-    if found.run is None:
-        remedy = "restart the worker with a version that can read it, then release it again"
-        for held in asked:
-            t.cause = held.cause
-            t.refuse(decode(held.value), "still_failing", f"{found.reason}; {remedy}")
+    if found.run is None and found.damaged:
+        still_failing(t, asked, found.reason)
     elif asked:
         t.cause = asked[0].cause
         held_since = {(held.epoch, held.n): held for held in [*found.held, *known.held]}
@@ -174,9 +171,18 @@ def released(t: Transition, found: Quarantine) -> None:
         _take_up(t, known)
 
 
+def still_failing(t: Transition, asked: list[p.Held], reason: str) -> None:
+    """Tell whoever asked for a release why the run stays where it is."""
+    for held in asked:
+        t.cause = held.cause
+        remedy = "restart the worker with a version that does not raise, then release it again"
+        t.refuse(decode(held.value), "still_failing", f"{reason}; {remedy}")
+
+
 def _take_up(t: Transition, known: Quarantine) -> None:
     t.note(p.RunReleased)
-    snapshot(t)
+    if t.run is not None:
+        snapshot(t)
     for held in known.held:
         body = decode(held.value)
         t.cause = Cause("recovery", t.partition.log, -1, getattr(body, "command_id", ""))

@@ -56,6 +56,8 @@ def _quarantine(t: Transition, message: Message, error: Exception) -> list[Event
     reason, trace = f"deciding raised {type(error).__name__}: {error}", traceback.format_exc()
     t.partition.set_aside(t.run_id, reason, trace)
     _hold(t, message)
+    if isinstance(message, messages.Reread):
+        commands.still_failing(t, message.found.asked(), reason)
     return t.events
 
 

@@ -28,7 +28,8 @@ class UnknownKind(Exception):
 class Quarantine:
     """A run set aside; `run` is None where its state was damaged or not read, so that only reading again can mend it.
 
-    `place` is where reading the run again begins; `recorded` says whether the log tells of the quarantine.
+    `place` is where reading the run again begins; `recorded` says whether the log tells of the quarantine, `damaged`
+    whether folding or deciding raised in this process: in a reading where neither did, no run is one that never began.
     """
 
     run: Run | None
@@ -37,6 +38,7 @@ class Quarantine:
     place: Place = BEGINNING
     recorded: bool = False
     held: list[p.Held] = field(default_factory=list)
+    damaged: bool = True
 
     def asked(self, command_id: str | None = None) -> list[p.Held]:
         """The commands that ask for its release, or the one of that id, and wait until it is read again."""
@@ -202,7 +204,8 @@ class Partition:
 
     def _quarantined(self, event: p.RunQuarantined) -> None:
         run, place = self.runs.pop(event.run_id, None), self.watermark.let_go(event.run_id) or BEGINNING
-        known = self.quarantined.setdefault(event.run_id, Quarantine(run, event.reason, event.traceback, place))
+        read = Quarantine(run, event.reason, event.traceback, place, damaged=False)
+        known = self.quarantined.setdefault(event.run_id, read)
         known.recorded = True
 
     def _held(self, event: p.Held) -> None:

@@ -1,13 +1,16 @@
 """The command line, called in this process; the environment of a test has no settings but its own."""
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from console.app import run
+from tests.running import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,21 @@ def millrace(here: Path, capsys: pytest.CaptureFixture[str]) -> Millrace:
         return Said(code, printed.out, printed.err)
 
     return call
+
+
+Ask = Callable[..., Awaitable[Said]]
+
+
+@pytest.fixture
+def ask(millrace: Millrace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Running], Ask]]:
+    """The command line beside a worker in this process, whose log goes elsewhere."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+
+    def of(world: Running) -> Ask:
+        monkeypatch.setenv("MILLRACE_BROKER", world.settings.bootstrap)
+        monkeypatch.setenv("MILLRACE_TOPIC_PREFIX", world.settings.prefix)
+        monkeypatch.setenv("MILLRACE_SNAPSHOT", str(world.settings.data_dir / "snapshot.duckdb"))
+        return lambda *arguments: asyncio.to_thread(millrace, *arguments)
+
+    yield of
+    structlog.reset_defaults()

@@ -1,12 +1,9 @@
 """The dead letters on the command line: found, shown as they came, and sent again."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from console.letter_filter import wanted
 from console.render_letters import print_letter, told
@@ -18,8 +15,8 @@ from schemas.partition import DeadLetter, Header, LetterReplayed
 from schemas.record import avro_schema
 from schemas.topics import SCHEMAS
 from streams.letters import Letter, NotReplayable, _headers
-from tests.console.conftest import Millrace, Said
-from tests.running import Running, running
+from tests.console.conftest import Millrace
+from tests.running import running
 
 HELLO = "name: hello\nsteps: [{id: a, tool: t.noop}]"
 #: A start as a later version writes it: with a field that this one does not know.
@@ -27,24 +24,8 @@ LATER = avro_schema(StartRun)
 LATER["fields"] = [*LATER["fields"], {"name": "mood", "type": "string", "default": ""}]
 LATE_START = MARKER + fingerprint(LATER) + encode(StartRun(workflow="hello"))[10:] + b"\x08calm"
 
-Ask = Callable[..., Awaitable[Said]]
-
 
 pytestmark = pytest.mark.brokers("embedded")
-
-
-@pytest.fixture
-def ask(millrace: Millrace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Running], Ask]]:
-    """The command line beside a worker in this process, whose log goes elsewhere."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-
-    def of(world: Running) -> Ask:
-        monkeypatch.setenv("MILLRACE_BROKER", world.settings.bootstrap)
-        monkeypatch.setenv("MILLRACE_TOPIC_PREFIX", world.settings.prefix)
-        return lambda *arguments: asyncio.to_thread(millrace, *arguments)
-
-    yield of
-    structlog.reset_defaults()
 
 
 async def test_a_letter_is_found_shown_and_replayed_once_what_was_missing_is_there(broker, topic_prefix, ask):

@@ -184,6 +184,18 @@ def test_a_held_command_is_applied_once_at_the_release(monkeypatch):
     assert [told(event) for event in story.events][:1] == ["RunReleased"]
 
 
+def test_a_start_that_was_set_aside_begins_when_it_is_released(monkeypatch):
+    story = Story(ONE)
+    with monkeypatch.context() as patched:
+        patched.setattr("workflow.commands._begin", broken)
+        story.start().then("RunQuarantined", "Held")
+    story.partition = story.replayed()
+    story.release().then("Held")
+    story.read_again().then("RunReleased", "RunStarted", "StepScheduled a#1")
+    assert not story.partition.quarantined and same(story.replayed(), story.partition)
+    story.succeed("a", 1).then("StepSucceeded a 1", "RunSucceeded 1")
+
+
 def test_a_run_that_is_not_quarantined_is_not_released():
     Story(ONE).start().release().then("CommandRefused not_quarantined")
 
