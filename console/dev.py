@@ -29,6 +29,10 @@ def dev(
     port: Annotated[
         int | None, typer.Option(help="Port of the broker; otherwise that of the settings, or a free one.")
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Models answer from a server in the worker; no key, no network.")
+    ] = False,
+    replies: Annotated[Path | None, typer.Option(metavar="FILE", help="What they say offline.")] = None,
     reset: Annotated[
         bool, typer.Option("--reset", help="Forget all runs and workflows of earlier times first.")
     ] = False,
@@ -44,13 +48,16 @@ def dev(
       millrace dev                     the broker stands at 127.0.0.1:9092 if that is free
       millrace dev flows/              every workflow in the folder, published as it is saved
       millrace dev hello.yaml --reset  without the runs of yesterday
-      MILLRACE_MODELS=scripted millrace dev   models answer offline
+      millrace dev examples/ --offline --replies examples/replies.yaml   without any key
     """
     from console.settings import load_with_origins
+    from console.worker import check_files
 
-    settings, origins = load_with_origins(data_dir=data)
+    offline = offline or replies is not None
+    settings, origins = load_with_origins(data_dir=data, models="scripted" if offline else None, replies=replies)
     if origins.of["broker"] == "flag":
         raise usage("dev starts a broker of its own", "for another one run `millrace worker` and `millrace projector`")
+    check_files(settings)
     with _alone(settings.data_dir):
         if reset:
             _forget(settings)

@@ -12,6 +12,7 @@ Millrace runs on this machine.
   broker  {broker}  (embedded, in memory; archived on disk)
   data    {data}{restored}
   logs    {logs}/worker.log, projector.log
+  models  {models}
 {exports}
 Try, in another terminal:
   millrace start {example} --wait
@@ -35,9 +36,17 @@ def banner(settings: Settings, restored: str, logs: Path, files: list[Path]) -> 
         data=f"{settings.data_dir}/",
         restored=f"  ({restored})" if restored else "",
         logs=logs,
+        models=_models(settings),
         exports=_exports(settings),
         example=example,
     )
+
+
+def _models(settings: Settings) -> str:
+    if settings.models != "scripted":
+        return "the real services (--offline: answers without a key)"
+    said = f", as {settings.replies} says" if settings.replies else ", by echo"
+    return f"offline: a server in the worker answers{said}"
 
 
 def _exports(settings: Settings) -> str:

@@ -12,15 +12,18 @@ from console.settings import Settings
 _LEAST_PYTHON = (3, 11)
 #: Bytes left on the disk: below the first it is worth a word, below the second nothing may be relied on.
 _LITTLE, _NOTHING = 1 << 30, 100 << 20
-_KEYS = {"Claude": ("ANTHROPIC_API_KEY",), "Gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}
+_KEYS = {
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "openai": ("OPENAI_API_KEY",),
+}
 _PROGRAMS = {"java": "scripts/kafka", "mvn": "scripts/kafka", "docker": "docker compose"}
 
 
 def look(settings: Settings) -> list[Finding]:
     """All of it; nothing here waits for anybody."""
-    keys = [_key(settings, name, variables) for name, variables in _KEYS.items()]
     programs = [_program(name, use) for name, use in _PROGRAMS.items()]
-    return [_python(), _packages(), _broker_program(), _disk(settings.data_dir), *programs, *keys]
+    return [_python(), _packages(), _broker_program(), _disk(settings.data_dir), *programs, *_models(settings)]
 
 
 def _python() -> Finding:
@@ -91,11 +94,28 @@ def _program(name: str, use: str) -> Finding:
     return Finding("Machine", name, "ok", where, facts={"path": where})
 
 
-def _key(settings: Settings, provider: str, variables: tuple[str, ...]) -> Finding:
+def _models(settings: Settings) -> list[Finding]:
+    """Which service answers for each provider's models, and whether it can be asked."""
+    findings = [
+        _key(settings, "Claude", settings.claude_by, settings.anthropic_base_url),
+        _key(settings, "Gemini", settings.gemini_by, settings.gemini_base_url),
+    ]
+    if settings.openai_base_url or os.environ.get("OPENAI_API_KEY"):
+        findings.append(_key(settings, "openai/", "openai", settings.openai_base_url))
+    return findings
+
+
+def _key(settings: Settings, provider: str, by: str, address: str | None) -> Finding:
     if settings.models == "scripted":
-        return Finding("Models", provider, "ok", "scripted: models answer offline, no key is needed")
+        said = "scripted: a server in the worker answers, offline; no key is needed"
+        return Finding("Models", provider, "ok", said, facts={"by": "scripted"})
+    where = address or f"the real service ({by})"
+    variables = _KEYS.get(by)
+    if variables is None:
+        return Finding("Models", provider, "ok", f"asks {where}, with that cloud's own credentials", facts={"by": by})
     found = next((name for name in variables if os.environ.get(name, "").strip()), None)
-    if found is None:
-        remedy = f'set {variables[0]} where workers run, or models = "scripted" to work offline'
+    if found is None and not (by == "openai" and address):
+        remedy = f"set {variables[0]} where workers run, or work offline (`millrace dev --offline`)"
         return Finding("Models", provider, "warn", f"no key in this environment ({' or '.join(variables)})", remedy)
-    return Finding("Models", provider, "ok", f"{found} is set (it is not tried)", facts={"variable": found})
+    key = f"{found} is set (it is not tried)" if found else "without a key"
+    return Finding("Models", provider, "ok", f"asks {where}; {key}", facts={"by": by, "variable": found})

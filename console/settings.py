@@ -53,11 +53,16 @@ class Settings(BaseSettings):
     archive: Path | None = Field(None, description="folder of the event archive; a worker acts on what stands there")
     seat: str = Field("", description="place of a worker in its group; empty takes a free one of this machine")
     models: Literal["auto", "real", "scripted"] = Field(
-        "auto", description="auto and real ask the provider of each model; scripted answers offline"
+        "auto", description="auto and real ask the provider of each model; scripted a server in the worker, offline"
     )
     replies: Path | None = Field(None, description="file of scripted replies")
+    prices: Path | None = Field(None, description="file of dated prices of your own, over those of the list")
+    attach_dir: Path | None = Field(None, description="folder that files may be attached to prompts from")
     anthropic_base_url: str | None = Field(None, description="another address for Claude")
     gemini_base_url: str | None = Field(None, description="another address for Gemini")
+    openai_base_url: str | None = Field(None, description="address of a service with OpenAI's protocol (openai/NAME)")
+    claude_by: Literal["anthropic", "bedrock", "vertex"] = Field("anthropic", description="who serves Claude")
+    gemini_by: Literal["google", "vertex"] = Field("google", description="who serves Gemini")
     tools_path: Several = Field(["."], description="folders and modules in which tools are found")
     tools_python: Path | None = Field(None, description="interpreter that runs tools; without it, the one of Millrace")
     secrets_dir: Path | None = Field(None, description="folder with one file a secret")

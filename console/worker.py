@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from console.failure import Failure
+from console.failure import USAGE, Failure
 
 if TYPE_CHECKING:
     from console.settings import Settings
@@ -49,6 +49,7 @@ def worker(
     from console.settings import load
 
     settings = load(seat=seat, concurrency=concurrency, models=models, replies=replies, tools_path=tools, grace=grace)
+    check_files(settings)
     wanted = worker_settings(settings)
 
     async def work(stop: asyncio.Event) -> None:
@@ -70,6 +71,18 @@ def worker(
     return serve(settings, work)
 
 
+def check_files(settings: "Settings") -> None:
+    """What the models' files say wrong, before anything is started."""
+    from steps.price_overrides import load_overrides
+    from steps.providers.server.script import load_rules
+
+    try:
+        load_rules(settings.replies)
+        load_overrides(settings.prices)
+    except ValueError as error:
+        raise Failure("a file that the settings name can't be used", cause=str(error), code=USAGE) from error
+
+
 def worker_settings(settings: "Settings") -> "WorkerSettings":
     """What the worker is told of these settings."""
     from steps.settings import StepSettings
@@ -80,6 +93,11 @@ def worker_settings(settings: "Settings") -> "WorkerSettings":
         replies=settings.replies,
         anthropic_base_url=settings.anthropic_base_url,
         gemini_base_url=settings.gemini_base_url,
+        openai_base_url=settings.openai_base_url,
+        claude_by=settings.claude_by,
+        gemini_by=settings.gemini_by,
+        prices=settings.prices,
+        attach_dir=settings.attach_dir,
         tools_path=tuple(settings.tools_path),
         tools_grace=settings.grace,
         secrets_dir=settings.secrets_dir,

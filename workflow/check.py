@@ -69,6 +69,8 @@ def _in_step(step: Step) -> Iterator[tuple[str, Place]]:
         yield f"`queue` of a `{step.kind}` step", step.keys["queue"]
     if any(path[0] == "settings" for path in _paths(step)):
         yield "`settings`", step.place
+    if any("object" in each for each in step.settings.get("attach") or ()):
+        yield "`object` in `attach`", step.keys["attach"]
     if "choice" in step.settings:
         yield "`model: {choose}`", step.place
 

@@ -73,6 +73,21 @@ def enum(*names: str) -> Shape:
     return Shape({"enum": list(names)}, " or ".join(names))
 
 
+THINKING = one_of(
+    "true, false or a number of tokens", {"type": "boolean"}, {"type": "integer", "minimum": 0}, _TEMPLATED
+)
+EFFORT = one_of("low, medium, high, xhigh or max", {"enum": ["low", "medium", "high", "xhigh", "max"]}, _TEMPLATED)
+PROMPT_CACHE = one_of("true, false, 5m or 1h", {"enum": [True, False, "5m", "1h"]}, _TEMPLATED)
+_ATTACHMENT: dict[str, Json] = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("file", "url", "base64", "object", "type")},
+    "additionalProperties": False,
+}
+ATTACHED = Shape(
+    {"type": "array", "items": {"anyOf": [_ATTACHMENT, _TEMPLATED]}},
+    "a list of {file: …}, {url: …} or {base64: …, type: …}",
+)
+
 BUDGET = ref("budget", "a budget such as {usd: 0.25, tokens: 60000}")
 RETRY = ref("retry", "a mapping such as {attempts: 4, backoff: 1s}")
 UNDO = ref("undo", "a tool or http call, such as {tool: billing.unrefund, with: {…}}")

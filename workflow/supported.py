@@ -22,6 +22,7 @@ SUPPORTED_STEP_KEYS = frozenset(
         *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "on_timeout"),
         *("idempotent", "on_unknown", "queue", "priority", "as", "at_most", "failed", "steps"),
         *("with", "output", "model", "system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop"),
+        *("attach", "continue", "thinking", "effort", "prompt_cache"),
         *SUPPORTED_KINDS,
     }
 )
@@ -31,5 +32,8 @@ SUPPORTED_WORKFLOW_KEYS = frozenset(
 )
 
 SUPPORTED_DEFAULTS = frozenset(
-    {"model", "timeout", "deadline", "retry", "max_tokens", "temperature", "top_p", "queue", "priority"}
+    {
+        *("model", "timeout", "deadline", "retry", "queue", "priority"),
+        *("max_tokens", "temperature", "top_p", "thinking", "effort", "prompt_cache"),
+    }
 )

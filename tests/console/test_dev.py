@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 WITHIN = 60.0
 
 WAITS = """
@@ -199,3 +200,16 @@ def test_files_are_published_as_they_are_saved_and_dead_children_start_again(sta
     dev.sees("cause:.*the embedded broker ended: exit code -9")
     assert dev.process.wait(WITHIN) == 1
     assert gone(dev.port)
+
+
+def test_offline_the_examples_run_without_a_key(started: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("conversation.yaml", "fan_out.yaml", "replies.yaml", "tools.py"):
+        (tmp_path / name).write_text((EXAMPLES / name).read_text(encoding="utf-8"), encoding="utf-8")
+    dev = started("conversation.yaml", "fan_out.yaml", "--offline", "--replies", "replies.yaml")
+    dev.sees("models  offline: a server in the worker answers, as replies.yaml says")
+    dev.sees("ready after")
+    said = dev.millrace("start", "conversation", "--input", "text=Built in 1887, burned down in 1802.", "--wait")
+    assert "comes eighty-five years before the mill" in said
+    assert "saves work" in dev.millrace("start", "fan_out", "--input", "subject=A mill", "--wait")

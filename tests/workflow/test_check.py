@@ -35,9 +35,10 @@ inputs: {n: integer}
 secrets: [token]
 deadline: 1h
 labels: {a: b}
-defaults: {model: m, timeout: 1s, deadline: 1m, retry: {attempts: 2}, max_tokens: 5}
+defaults: {model: m, timeout: 1s, deadline: 1m, retry: {attempts: 2}, max_tokens: 5, thinking: true, effort: low}
 steps:
   - {id: a, prompt: x, system: y, temperature: 1, top_p: 1, stop: [z], output: {k: string}, description: d}
+  - {id: aa, continue: a, prompt: x, thinking: 2048, effort: high, prompt_cache: 1h, attach: [{file: a.png}]}
   - {id: b, tool: m.f, with: {k: "{{ secrets.token }}"}, idempotent: true, deadline: 1m, on_error: continue}
   - {id: c, needs: [a], when: inputs.n > 1, http: "https://x.example", timeout: 1s, retry: {attempts: 1}}
   - {id: d, wait: {for: 1s}}
@@ -65,10 +66,10 @@ def test_everything_else_is_refused_at_its_place():
 name: t
 budget: {usd: 1}
 dedupe: {key: "{{ run.id }}"}
-defaults: {model: m, effort: high}
+defaults: {model: m, content: none}
 steps:
   - {id: a, agent: {}, prompt: x}
-  - {id: c, prompt: x, thinking: true}
+  - {id: c, prompt: x, content: none}
   - {id: d, model: {choose: [m], by: cost}, prompt: x}
   - id: e
     switch:
@@ -85,9 +86,9 @@ triggers: [{topic: t}]
     assert not_yet(text) == [
         (3, "`budget`"),
         (4, "`dedupe`"),
-        (5, "`effort` in `defaults`"),
+        (5, "`content` in `defaults`"),
         (7, "`agent`"),
-        (8, "`thinking`"),
+        (8, "`content`"),
         (9, "`model: {choose}`"),
         (12, "`include`"),
         (13, "`cache`"),

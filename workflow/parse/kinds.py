@@ -10,18 +10,22 @@ from workflow.definition import Json
 from workflow.durations import parse_duration, parse_timestamp
 from workflow.errors import Problems
 from workflow.levels import LEVELS
+from workflow.parse.conversation import Conversations
 from workflow.parse.drafts import Draft
 from workflow.parse.fields import Fields
 from workflow.parse.files import Files
 from workflow.schema import Schema
 from workflow.template import Template, compile_template, constant
-from workflow.yaml import Mapping, Node, Scalar, plain
+from workflow.yaml import Mapping, Node, Scalar, Sequence, plain
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _TOOL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|mcp:[\w./*-]+", re.ASCII)
 _REFERENCE = re.compile(r"[a-z0-9][a-z0-9_./-]*(@[\w.-]+)?", re.ASCII)
-_CALLED = ("system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop", "attach")
+_CALLED = (
+    *("system", "prompt", "messages", "attach", "max_tokens", "temperature", "top_p", "stop"),
+    *("thinking", "effort", "prompt_cache"),
+)
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Context:
     problems: Problems
     files: Files
     defaults: dict[str, Node]
+    conversations: Conversations
 
     def template(self, node: Node, *secret_places: str, extra: dict[str, Json] | None = None) -> Template:
         return compile_template(node, self.scope, self.problems, secret_places, extra)
@@ -67,9 +72,24 @@ def _model(context: Context) -> Arguments:
     for name in ("system", "prompt"):
         if name in entries:
             entries[name] = context.files.text_of(entries[name])
+    if "continue" in fields:
+        _go_on(context, entries)
     extra = {} if context.output is None else {"output": context.output.json}
     models, settings = _models(context)
     return Arguments(context.template(_mapping(entries, fields), extra=extra), None, models, settings)
+
+
+def _go_on(context: Context, entries: dict[str, Node]) -> None:
+    """Puts the conversation of an earlier step before what is asked."""
+    turns, system = context.conversations.before(context.draft)
+    own = entries.get("messages")
+    if own is not None and not isinstance(own, Sequence):
+        message = "`messages` that come out of an expression can't stand after another conversation"
+        context.problems.add("continue", message, "write them as a list, or leave `continue` out", own.place)
+        return
+    entries["messages"] = Sequence((*turns, *(own.items if own is not None else ())), context.draft.place)
+    if system is not None:
+        entries["system"] = context.files.text_of(system)
 
 
 def _models(context: Context) -> tuple[tuple[str, ...], dict[str, Json]]:

@@ -9,6 +9,7 @@ from workflow.definition import Case, Json, Step, Steps
 from workflow.errors import Problems
 from workflow.expressions import Expression, paths_known_if
 from workflow.parse.absence import may_be_absent
+from workflow.parse.conversation import Conversations
 from workflow.parse.drafts import Draft, check_variable
 from workflow.parse.fields import Fields
 from workflow.parse.files import Files
@@ -25,10 +26,7 @@ from workflow.types import DYN, INT, Type, object_of
 from workflow.yaml import Mapping as MappingNode
 from workflow.yaml import Node
 
-_SETTINGS = (
-    "cache budget thinking effort prompt_cache mode tools fallback on_exhausted content continue failed "
-    "patch before after remove"
-).split()
+_SETTINGS = ("attach cache budget mode tools fallback on_exhausted content failed patch before after remove").split()
 
 
 @dataclass
@@ -82,7 +80,9 @@ class StepCompiler:
         when = self.condition(fields.node_of("when"), outer)
         scope = outer.knowing(paths_known_if(when.source)) if when is not None else outer
         output = self.output(fields)
-        context = Context(draft, fields, scope, output, self.problems, self.files, self.policies.for_kind(draft.kind))
+        defaults = self.policies.for_kind(draft.kind)
+        conversations = Conversations(self.by_id, self.files, self.problems)
+        context = Context(draft, fields, scope, output, self.problems, self.files, defaults, conversations)
         given = arguments(context)
         made = Made(output, given.config.type)
         inside = self.inside(draft, scope, visible, made)

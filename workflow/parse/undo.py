@@ -19,5 +19,9 @@ def read_undo(context: Context) -> Undo | None:
     if kind is None:
         return None
     draft = Draft("undo", kind, fields, node.place, context.draft.parent, context.draft.siblings)
-    given = arguments(Context(draft, fields, context.scope, None, context.problems, context.files, context.defaults))
+    given = arguments(
+        Context(
+            draft, fields, context.scope, None, context.problems, context.files, context.defaults, context.conversations
+        )
+    )
     return Undo(kind, given.target, given.config, node.place)
