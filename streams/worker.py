@@ -96,6 +96,7 @@ class Worker:
     def __init__(self, worker_id: str, settings: WorkerSettings, seat: str) -> None:
         self.id, self.settings, self.seat = worker_id, settings, seat
         self.owners: dict[int, Owner] = {}
+        self._leaving = False
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
@@ -132,7 +133,7 @@ class Worker:
 
     async def shut_down(self) -> None:
         """Take in no more, let steps finish, release the rest, say goodbye."""
-        parts, owners = self.parts, list(self.owners.values())
+        parts, owners, self._leaving = self.parts, list(self.owners.values()), True
         self.revoked()
         parts.timers.close()  # what is due now is the next owner's: here it would only be given back
         await parts.pool.close(self.settings.grace)
@@ -169,6 +170,8 @@ class Worker:
         """The new assignment: let go of what others own now, take over what is new, read on in what stays."""
         for number in [number for number in self.owners if number not in partitions]:
             self.owners.pop(number).close()
+        if self._leaving:
+            return
         for number in sorted(partitions):
             if (owner := self.owners.get(number)) is not None:
                 owner.open_intakes()

@@ -137,3 +137,33 @@ async def test_a_log_that_is_begun_anew_under_its_owner_stops_the_partition(brok
             while "stood in it: restore what was cut" not in (told := capsys.readouterr().out):
                 await asyncio.sleep(0.1)
         assert "the partition stands still" in told
+
+
+async def test_what_crashes_inside_faust_ends_the_worker(broker, topic_prefix):
+    """Faust itself would go on as a process that does nothing."""
+    world = await world_for(broker, topic_prefix)
+    await world.begin()
+    thread = world.worker.app.consumer._thread
+    await thread.crash(ZeroDivisionError("in the thread that fetches"))
+    with pytest.raises((RuntimeError, ZeroDivisionError)) as ended:
+        await asyncio.wait_for(world.task, 30)
+    assert "in the thread that fetches" in str(ended.value) + str(ended.value.__cause__)
+    await world.client.__aexit__()
+
+
+async def test_a_position_beyond_the_end_of_its_topic_ends_the_worker(broker, topic_prefix):
+    """Commands that were made anew beside the log: what the broker would say is told, and nothing is read from elsewhere."""
+    world = await world_for(broker, topic_prefix)
+    await world.publish(HELLO)
+    await world.begin()
+    run_id = await world.client.start("hello")
+    await world.client.wait(run_id, 20)
+    await world.end()
+    name = world.settings.topic(COMMANDS.name)
+    async with admin_of(world) as admin:
+        await delete(admin, name)
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs=COMMANDS.config)])
+    with pytest.raises(Exception, match=r"OffsetOutOfRange|out of range|Faust stopped"):
+        await world.begin()
+        await asyncio.wait_for(world.task, 40)
+    await world.client.__aexit__()
