@@ -15,8 +15,6 @@ from tests.cpu import children
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: Seconds until a worker that ended by itself is started again, as a supervisor would.
 RESTART = 1.0
-#: Seconds for which a worker is left alone after it got ready.
-AT_WORK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +33,28 @@ class Worker:
         self._settings, self.seat, self._log = settings, seat, folder / f"{seat}.log"
         self.process: asyncio.subprocess.Process | None = None
         self.wanted, self.frozen, self.leaving = True, False, False
-        self._ready_since: float | None = None
+        self._ready, self._rested = False, 0.0
         self.by_itself = 0
         self._away = 0.0
         self._task = asyncio.create_task(self._live())
 
     @property
     def up(self) -> bool:
-        """Whether a deed can be done to it: on a slow machine, nobody would ever do a thing otherwise."""
-        since = self._ready_since
-        return since is not None and time.monotonic() - since > AT_WORK and not (self.frozen or self.leaving)
+        """Whether a deed can be done to it: it has been at work for as long as its start took.
+
+        On a slow machine, nobody would ever do a thing otherwise.
+        """
+        return self._ready and time.monotonic() > self._rested and not (self.frozen or self.leaving)
 
     async def _live(self) -> None:
         while self.wanted:
             self._away, self.leaving = -1.0, False
-            self.process = await self._spawn()
+            begun, self.process = time.monotonic(), await self._spawn()
             assert self.process.stdout is not None
-            if await self.process.stdout.readline():
-                self._ready_since = time.monotonic()
+            self._ready = bool(await self.process.stdout.readline())
+            self._rested = 2 * time.monotonic() - begun
             await self.process.wait()
-            self._ready_since = None
+            self._ready = False
             if self._away < 0 and self.wanted:
                 self.by_itself += 1
                 self._away = RESTART

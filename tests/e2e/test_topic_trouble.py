@@ -152,7 +152,7 @@ async def test_what_crashes_inside_faust_ends_the_worker(broker, topic_prefix):
 
 
 async def test_a_position_beyond_the_end_of_its_topic_ends_the_worker(broker, topic_prefix):
-    """Commands that were made anew beside the log: what the broker would say is told, and nothing is read from elsewhere."""
+    """Commands that were made anew beside the log: nothing is read from anywhere else."""
     world = await world_for(broker, topic_prefix)
     await world.publish(HELLO)
     await world.begin()
