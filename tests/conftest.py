@@ -2,7 +2,9 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -33,12 +35,18 @@ def _chosen(metafunc: pytest.Metafunc) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+def started() -> Iterator[Callable[[str], Broker]]:
+    """Brokers by name: started when a test first asks for one, and kept until the last test is done."""
+    with ExitStack() as running:
+        yield cache(lambda name: running.enter_context(brokers.started(name)))
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest, started: Callable[[str], Broker]) -> Broker:
     """A running broker: a test that asks for it runs once on each that was chosen and can be had here."""
     if reason := brokers.unavailable(request.param):
         pytest.skip(f"broker {request.param}: {reason}")
-    with brokers.started(request.param) as running:
-        yield running
+    return started(request.param)
 
 
 @pytest.fixture
