@@ -37,6 +37,8 @@ ENTRIES = (
     Entry("deadletters", _ASK, "List, show and replay what could not be read at a door"),
     Entry("worker", _SERVE, "Take in commands, decide, run steps"),
     Entry("projector", _SERVE, "Keep the DuckDB projections up to date with the log"),
+    Entry("archive", _SERVE, "Back the log up to a directory or an object store, or verify a backup"),
+    Entry("restore", _SERVE, "Bring a backup back into an empty cluster"),
     Entry("config", _SERVE, "Show every setting and where its value comes from"),
 )
 

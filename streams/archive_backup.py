@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from schemas.topics import COMMANDS, EVENTS, OUTCOMES
+from schemas.topics import COMMANDS, EVENTS, OUTCOMES, Topic
 from streams import clock
 from streams.archive_files import describe, files
 from streams.archive_manifest import Cut, Ends, Manifest, NoArchive, read_manifest
 from streams.archive_store import Store
 from streams.archive_tail import TAILED, Archiver, OnProgress
 from streams.archive_tail import Ends as Reached
+from streams.concurrently import each
 from streams.topics import partition_counts
 
 #: Files that are synced at once.
@@ -30,34 +31,30 @@ class Backup:
 
         The order is what makes the cut one (see Cut). The long way is gone before, so that the cut is young.
         """
-        archiver = self._archiver
-        await archiver.caught_up(on_progress)
-        time, seen = clock.now(), await archiver.ends((COMMANDS, OUTCOMES))
-        events = await archiver.ends((EVENTS,))
-        await archiver.reach(events)
-        await archiver.reach(await archiver.ends(TAILED))
-        async with archiver.held():
+        await self._archiver.caught_up(on_progress)
+        time, seen = clock.now(), await self._reached(COMMANDS, OUTCOMES)
+        events = await self._reached(EVENTS)
+        rest = await self._reached(*TAILED)
+        async with self._archiver.held():
             await self._sync()
             await asyncio.to_thread(self._describe)
-            self.manifest.cut = Cut(self._ends(archiver.reached | events), self._ends(seen), time)
+            self.manifest.cut = Cut(self._ends(rest | events), self._ends(seen), time)
             await asyncio.to_thread(self.manifest.write, self.store)
         return self.manifest
+
+    async def _reached(self, *topics: Topic) -> Reached:
+        """Where the partitions of these topics end, by what is archived: what the broker tells, or a little more."""
+        ends = await self._archiver.ends(topics)
+        await self._archiver.reach(ends)
+        return {source: self._archiver.reached[source] for source in ends}
 
     async def failed(self) -> None:
         """Wait for what ends the archiving, and raise it."""
         await self._archiver.closed()
 
     async def _sync(self) -> None:
-        slots = asyncio.Semaphore(AT_ONCE)
-
-        async def sync(partition: Any) -> None:
-            async with slots:
-                await asyncio.to_thread(partition.sync)
-
-        async with asyncio.TaskGroup() as group:
-            for topic in self._archiver.topics.values():
-                for partition in topic.taken_up:
-                    group.create_task(sync(partition))
+        partitions = [partition for topic in self._archiver.topics.values() for partition in topic.taken_up]
+        await each(partitions, AT_ONCE, lambda partition: asyncio.to_thread(partition.sync))
 
     def _describe(self) -> None:
         """Note what each file holds; those that are as they were are not looked at again."""

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from streams.archive_format import Archived
 from streams.connect import Auth, opened
@@ -21,7 +23,8 @@ class RestoreRefused(Exception):
     def __init__(self, occupied: Iterable[str], why: str = "already hold records") -> None:
         super().__init__(
             f"the archive can't be restored: {', '.join(occupied)} {why}. "
-            "Restore into topics that were just created (another broker, or another topic prefix)."
+            "Restore into topics that were just created (another broker, or another topic prefix). If a restoring of "
+            "this archive was interrupted there, and no worker has started since: go on with --resume."
         )
 
 
@@ -52,15 +55,18 @@ async def standing(bootstrap: str, prefix: str, places: Iterable[Place], auth: A
     async with opened(AIOKafkaConsumer(bootstrap_servers=bootstrap, **settings), bootstrap) as consumer:
         ends = {source: end for source, end in (await consumer.end_offsets(list(sources))).items() if end}
         async with asyncio.timeout(READ_WITHIN):
-            return {sources[source]: await _last(consumer, source, end) for source, end in ends.items()}
+            return {sources[source]: await last_of(consumer, source, end) for source, end in ends.items()}
 
 
-async def _last(consumer: Any, source: TopicPartition, end: int) -> There:
-    """Read the last batch: the embedded broker tells the end as one after its first record."""
-    consumer.assign([source])
-    consumer.seek(source, end - 1)
+async def last_of(consumer: Any, source: TopicPartition, end: int) -> There:
+    """The true end, and the last record: the embedded broker tells the end as one after the first of the last batch."""
     last = None
-    while await consumer.position(source) < end:
-        messages = (await consumer.getmany(source, timeout_ms=500)).get(source)
-        last = messages[-1] if messages else last
-    return There(await consumer.position(source), last)
+    if end:
+        consumer.assign([source])
+        consumer.seek(source, end - 1)
+        with suppress(OffsetOutOfRangeError):  # every record was deleted
+            while await consumer.position(source) < end:
+                messages = (await consumer.getmany(source, timeout_ms=500)).get(source)
+                last = messages[-1] if messages else last
+            end = await consumer.position(source)
+    return There(end, last)

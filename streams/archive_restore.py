@@ -20,6 +20,7 @@ from streams.archive_rewrite import FILLER, Rewriter, filled
 from streams.archive_store import Store
 from streams.archive_tail import OnProgress
 from streams.archive_topic import LOCK_WITHIN
+from streams.concurrently import each
 from streams.connect import Auth
 from streams.parts import Parts
 from streams.vocabulary import Vocabulary
@@ -104,24 +105,15 @@ class _Restorer:
 
     async def run(self, places: list[Place]) -> Restored:
         async with Rewriter.connected(self._bootstrap, self._prefix, self._auth) as rewriter:
-            await self._write_all(rewriter, [place for place in places if place[0] == EVENTS.name])
-            await self._write_all(rewriter, [place for place in places if place[0] not in (EVENTS.name, WORKERS.name)])
+            events = [place for place in places if place[0] == EVENTS.name]
+            await each(events, AT_ONCE, lambda place: self._write(rewriter, place))
+            rest = [place for place in places if place[0] not in (EVENTS.name, WORKERS.name)]
+            await each(rest, AT_ONCE, lambda place: self._write(rewriter, place))
             await self._publish_schema(rewriter)
             for number in range(self._manifest.partitions):
                 await self._end(rewriter, number)
             await rewriter.say_goodbye(self._references.workers)
         return self._restored
-
-    async def _write_all(self, rewriter: Rewriter, places: Iterable[Place]) -> None:
-        slots = asyncio.Semaphore(AT_ONCE)
-
-        async def write(place: Place) -> None:
-            async with slots:
-                await self._write(rewriter, place)
-
-        async with asyncio.TaskGroup() as group:
-            for place in places:
-                group.create_task(write(place))
 
     async def _write(self, rewriter: Rewriter, place: Place) -> None:
         there = self._there.get(place, There())

@@ -12,6 +12,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from schemas.topics import COMMANDS, DEADLETTERS, DEFINITIONS, EVENTS, OUTCOMES, SCHEMAS, SETTINGS, Topic
 from streams.archive_format import Archived
+from streams.archive_place import last_of
 from streams.archive_store import ArchiveFailed, Store
 from streams.archive_topic import SYNC_EVERY, AnotherLog, TopicArchive
 from streams.connect import opened, start, stop
@@ -120,13 +121,22 @@ class Archiver:
             for name in self._names:
                 self.topics[self._prefix + name] = TopicArchive(self._store, name, sync_every=self._sync_every)
             counts = await partition_counts(self._bootstrap, self.topics, self._auth)
-            self._consumer.assign([TopicPartition(name, p) for name, count in counts.items() for p in range(count)])
-            for source, first in (await self._consumer.beginning_offsets(list(self._consumer.assignment()))).items():
-                self._seek(source, first)
+            await self._take_up([TopicPartition(name, p) for name, count in counts.items() for p in range(count)])
         except BaseException:
             await self.stop(catch_up=False)
             raise
         self._task = asyncio.create_task(self._run(), name="archive")
+
+    async def _take_up(self, sources: list[TopicPartition]) -> None:
+        consumer = self._consumer
+        for source, end in (await consumer.end_offsets(sources)).items():
+            archived = self.topics[source.topic].partition(source.partition).next_offset
+            if archived > end and archived > (true := (await last_of(consumer, source, end)).end):
+                why = f"it ends at offset {true}, and is archived up to {archived}"
+                raise AnotherLog(source.topic, source.partition, why)
+        consumer.assign(sources)
+        for source, first in (await consumer.beginning_offsets(sources)).items():
+            self._seek(source, first)
 
     def _seek(self, source: TopicPartition, first: int) -> None:
         """To the last record that is archived, which is compared with the one that stands there now."""

@@ -1,7 +1,8 @@
 """Reads an archive back, all of it, and compares it with what its manifest says of it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from schemas.topics import EVENTS, TOPICS
 from streams.archive_files import files, read
@@ -21,6 +22,10 @@ class Verified:
     files: int = 0
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
+
+    def as_values(self) -> dict[str, Any]:
+        """As a program reads it."""
+        return asdict(self)
 
 
 def verify(store: Store, manifest: Manifest, on_records: Callable[[int], None] = lambda _: None) -> Verified:

@@ -10,6 +10,7 @@ import pytest
 
 from tests import brokers
 from tests.brokers import Broker
+from tests.s3 import served
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +48,15 @@ def broker(request: pytest.FixtureRequest, started: Callable[[str], Broker]) -> 
     if reason := brokers.unavailable(request.param):
         pytest.skip(f"broker {request.param}: {reason}")
     return started(request.param)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The URL of a bucket in an S3 of our own, found through the environment while the tests run."""
+    with served() as environment, pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        yield "s3://backups"
 
 
 @pytest.fixture

@@ -1,26 +1,13 @@
 """What this version can run; everything else of the language is read, checked and refused at publish."""
 
 SUPPORTED_KINDS = frozenset(
-    {
-        "model",
-        "tool",
-        "transform",
-        "http",
-        "wait",
-        "approve",
-        "workflow",
-        "publish",
-        "parallel",
-        "each",
-        "loop",
-        "switch",
-    }
+    {"model", "tool", "transform", "http", "wait", "approve", "workflow", "publish", "parallel"}
 )
 
 SUPPORTED_STEP_KEYS = frozenset(
     {
         *("id", "description", "when", "needs", "timeout", "deadline", "retry", "on_error", "on_timeout"),
-        *("idempotent", "on_unknown", "queue", "priority", "as", "at_most", "failed", "steps"),
+        *("idempotent", "on_unknown", "queue", "priority"),
         *("with", "output", "model", "system", "prompt", "messages", "max_tokens", "temperature", "top_p", "stop"),
         *("attach", "continue", "thinking", "effort", "prompt_cache"),
         *SUPPORTED_KINDS,
