@@ -25,6 +25,7 @@ def settings() -> tuple[WorkerSettings, str]:
     said.add_argument("seat")
     said.add_argument("tools", nargs="*")
     said.add_argument("--queue", default="")
+    said.add_argument("--replication", type=int, default=1)
     said.add_argument("--concurrency", type=int, default=500)
     said.add_argument("--grace", type=float, default=5.0)
     said.add_argument("--replies", type=Path)

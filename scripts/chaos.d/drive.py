@@ -10,7 +10,7 @@ from random import Random
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from fleet import Struck, Worker
-from flows import Flow, flows
+from flows import QUEUE, Flow, flows
 from logs import Tail, read
 from plan import Deed, plan
 from verdict import Evidence
@@ -78,8 +78,8 @@ class Drive:
 
     async def _run(self) -> None:
         settings = self.settings
-        for _ in range(3):
-            self._join()
+        for queue in ("", "", "", QUEUE, QUEUE):
+            self._join(queue)
         tail = Tail(settings.bootstrap, settings.topic(EVENTS.name), settings.partitions)
         async with Client(settings.bootstrap, settings.prefix) as client, tail.following():
             drawn = flows(self.seed, 40)
@@ -139,7 +139,7 @@ class Drive:
 
     async def _strike_worker(self, deed: Deed) -> None:
         if deed.what == "join":
-            return self._join()
+            return self._join(QUEUE if deed.lot < 0.4 else "")
         async with self._striking:  # what is overdue, because nobody was up, does not come all at once
             await asyncio.sleep(PAUSE)
             while not (up := [worker for worker in self.workers if worker.up]):
@@ -151,14 +151,14 @@ class Drive:
             worker.stop(deed.lasts)
         elif deed.what == "freeze":
             await worker.freeze(deed.lasts, whole=deed.lot * 1000 % 1 < 0.5)
-        elif len(self.workers) > 2:
+        elif sum(other.queue == worker.queue for other in self.workers) > 2 - bool(worker.queue):
             self.workers.remove(worker)
             self.left.append(worker)
             await worker.leave()
 
-    def _join(self) -> None:
+    def _join(self, queue: str = "") -> None:
         self._seats += 1
-        self.workers.append(Worker(self.settings, f"seat-{self._seats}", self.folder))
+        self.workers.append(Worker(self.settings, f"seat-{self._seats}", self.folder, queue))
 
     async def _watch(self, tail: Tail) -> None:
         begun = time.monotonic()

@@ -27,10 +27,10 @@ class Struck:
 
 
 class Worker:
-    """One seat."""
+    """One seat: an owner of runs, or a worker of a queue."""
 
-    def __init__(self, settings: WorkerSettings, seat: str, folder: Path) -> None:
-        self._settings, self.seat, self._log = settings, seat, folder / f"{seat}.log"
+    def __init__(self, settings: WorkerSettings, seat: str, folder: Path, queue: str = "") -> None:
+        self._settings, self.seat, self._log, self.queue = settings, seat, folder / f"{seat}.log", queue
         self.process: asyncio.subprocess.Process | None = None
         self.wanted, self.frozen, self.leaving = True, False, False
         self._ready, self._rested = False, 0.0
@@ -70,10 +70,11 @@ class Worker:
             settings.data_dir,
             self.seat,
         )
+        more = (f"--queue={self.queue}", f"--replication={settings.replication}")
         program = str(ROOT / "tests" / "worker_program.py")
         with self._log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *(sys.executable, program, *map(str, given), *settings.steps.tools_path),
+                *(sys.executable, program, *map(str, given), *settings.steps.tools_path, *more),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},

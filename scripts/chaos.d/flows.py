@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+#: Its workers run some of the tools.
+QUEUE = "side"
 LEDGER = {"ledger": "{{ inputs.ledger }}"}
 #: Kills come more often here than anywhere: a step is not given up because its workers were.
 PATIENT = {"attempts": 30, "backoff": "100ms", "factor": 1.5, "max": "2s"}
@@ -58,7 +60,7 @@ class _Drawn:
         step: dict[str, Any] = {"id": f"s{self._count}"}
         kinds = [self.act, self.act, self.act, self._block, self._stumble, self._wait, self._model, self._transform]
         if depth:
-            kinds += [self._parallel, self._parallel, self._child]
+            kinds += [self._parallel, self._parallel, self._each, self._loop, self._switch, self._child]
         step |= self._chance.choice(kinds)(depth)
         return step
 
@@ -72,7 +74,9 @@ class _Drawn:
         return self._tool("stumble", times=self._chance.randint(0, 2))
 
     def _tool(self, name: str, **arguments: Any) -> dict[str, Any]:
-        return {"tool": f"effects.{name}", "with": {**LEDGER, **arguments}, "idempotent": True, "retry": PATIENT}
+        queue = {"queue": QUEUE} if self._chance.random() < 0.2 else {}
+        given = {"with": {**LEDGER, **arguments}, "idempotent": True, "retry": PATIENT, **queue}
+        return {"tool": f"effects.{name}", **given}
 
     def _wait(self, _depth: int) -> dict[str, Any]:
         return {"wait": {"for": self._chance.choice(("50ms", "300ms", "2s"))}}
@@ -82,6 +86,18 @@ class _Drawn:
 
     def _transform(self, _depth: int) -> dict[str, Any]:
         return {"transform": {"n": self._chance.randint(0, 9)}}
+
+    def _each(self, depth: int) -> dict[str, Any]:
+        count, at_most = self._chance.randint(0, 4), self._chance.randint(1, 3)
+        return {"each": f"{{{{ range({count}) }}}}", "at_most": at_most, "steps": self.steps(depth - 1, most=2)}
+
+    def _loop(self, depth: int) -> dict[str, Any]:
+        turns = {"while": f"round.index < {self._chance.randint(0, 2)}", "max": 3, "first": 0}
+        return {"loop": turns, "steps": self.steps(depth - 1, most=2)}
+
+    def _switch(self, depth: int) -> dict[str, Any]:
+        case = {"when": f"size(run.id) % 2 == {self._chance.randint(0, 1)}", "steps": self.steps(depth - 1, most=2)}
+        return {"switch": [case, {"else": True, "steps": self.steps(depth - 1, most=1)}]}
 
     def _child(self, _depth: int) -> dict[str, Any]:
         return {"workflow": "leaf", "with": LEDGER}
