@@ -78,6 +78,9 @@ class OpenAIProvider:
     def takes_schema(self, model: str) -> bool:
         return not model.removeprefix(PREFIX).startswith(_WITHOUT_SCHEMA)
 
+    def batches(self) -> None:
+        return None
+
     async def close(self) -> None:
         await self._http.aclose()
 

@@ -1,8 +1,8 @@
 """What a model provider is: from a prompt to a completion, in one call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from steps.failure import ErrorClass, StepFailed
 from steps.providers.content import Message, Tool, ToolCall
@@ -103,6 +103,10 @@ class Provider(Protocol):
         """Whether the model can be held to a schema; others are asked to call a tool of that schema."""
         ...
 
+    def batches(self) -> "Batches | None":
+        """None where the provider has none."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -115,7 +119,6 @@ class BatchState:
     counts: dict[str, int]
 
 
-@runtime_checkable
 class Batches(Protocol):
     """Many prompts at half the price, answered within a day: submitted once, asked after, fetched by key."""
 
@@ -125,6 +128,8 @@ class Batches(Protocol):
 
     async def poll(self, batch: str, timeout: float) -> BatchState: ...
 
-    async def fetch(self, batch: str, timeout: float) -> dict[str, Completion | ProviderFailed]: ...
+    async def fetch(self, batch: str, keys: Collection[str], timeout: float) -> dict[str, Completion | ProviderFailed]:
+        """What has been answered of these."""
+        ...
 
     async def cancel(self, batch: str, timeout: float) -> None: ...

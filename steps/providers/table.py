@@ -38,7 +38,7 @@ def _openai(settings: StepSettings, redactor: Redactor) -> Provider:
 #: Pattern of the model's name, provider as the price list calls it, and how it is made.
 PROVIDERS: tuple[tuple[str, str, Callable[[StepSettings, Redactor], Provider]], ...] = (
     ("claude-*", "anthropic", _anthropic),
-    ("*anthropic.claude-*", "anthropic", _anthropic),  # as Bedrock names them
+    ("*anthropic.claude-*", "aws", _anthropic),  # as Bedrock names them
     ("gemini-*", "google", _google),
     ("openai/*", "openai", _openai),
 )

@@ -7,6 +7,7 @@ import httpx2
 
 from steps.providers.answer import broken_off, read_object, strange_shape
 from steps.providers.claude.answer import completion_of, usage_of
+from steps.providers.claude.batches import ClaudeBatches
 from steps.providers.claude.failures import classified
 from steps.providers.claude.places import connect, key_of
 from steps.providers.claude.request import counted, request_of
@@ -35,10 +36,11 @@ class AnthropicProvider:
         self._settings = settings
         self._redactor = redactor
         self._client: Any = None
+        self.longest_wait = settings.longest_retry_after
 
     async def complete(self, prompt: Prompt, timeout: float, sink: Sink | None = None) -> Completion:
         client = self.client()
-        with classified(Underway(prompt.model), self._settings.longest_retry_after) as call:
+        with classified(Underway(prompt.model), self.longest_wait) as call:
             if sink is not None:
                 return await _streamed(client, prompt, timeout, sink, call)
             raw = await client.messages.with_raw_response.create(**request_of(prompt), timeout=timeout)
@@ -49,7 +51,7 @@ class AnthropicProvider:
         return completion_of(prompt.model, answer, call.request_id)
 
     async def count(self, prompt: Prompt, timeout: float) -> int:
-        with classified(Underway(prompt.model), self._settings.longest_retry_after):
+        with classified(Underway(prompt.model), self.longest_wait):
             found = await self.client().messages.count_tokens(**counted(prompt), timeout=timeout)
         if not isinstance(found, anthropic.types.MessageTokensCount) or not isinstance(found.input_tokens, int):
             raise strange_shape(prompt.model, "`input_tokens`", "")
@@ -57,6 +59,9 @@ class AnthropicProvider:
 
     def takes_schema(self, model: str) -> bool:
         return not model.startswith(_WITHOUT_SCHEMA)
+
+    def batches(self) -> ClaudeBatches | None:
+        return ClaudeBatches(self) if self._settings.claude_by == "anthropic" else None
 
     async def close(self) -> None:
         if self._client is not None:

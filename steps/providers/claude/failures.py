@@ -60,6 +60,11 @@ def _by_status(model: str, error: anthropic.APIStatusError, longest_wait: float)
     )
 
 
+def error_class_of(kind: str) -> ErrorClass:
+    """Of an error that has a type and no status."""
+    return _BY_TYPE.get(kind, ErrorClass.FATAL)
+
+
 def _class_of(error: anthropic.APIStatusError) -> ErrorClass:
     if error.error_code in _SPEND_LIMITS or error.status_code == 402:
         return ErrorClass.BUDGET

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from google.genai import types
 
 from steps.failure import ErrorClass
 from steps.providers.answer import count, strange_shape
@@ -42,6 +43,11 @@ def completion_of(model: str, answer: dict[str, Any], first_token: int | None = 
         turn=Message("assistant", parts, NAME, content),
         first_token=first_token,
     )
+
+
+def as_written(answer: types.GenerateContentResponse) -> dict[str, Any]:
+    exclude = {"sdk_http_response", "parsed", "automatic_function_calling_history"}
+    return answer.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=exclude)
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:

@@ -1,16 +1,15 @@
 """Gemini, by Google's SDK: one call of generateContent, plain or streamed."""
 
-from typing import Any
-
 import httpx2
 from google import genai
 from google.genai import types
 
 from steps.providers.answer import broken_off, read_object, strange_shape
-from steps.providers.gemini.answer import completion_of, usage_of
+from steps.providers.gemini.answer import as_written, completion_of, usage_of
+from steps.providers.gemini.batches import GeminiBatches
 from steps.providers.gemini.failures import classified
 from steps.providers.gemini.places import connect, key_of
-from steps.providers.gemini.request import config, contents
+from steps.providers.gemini.request import config, contents, within
 from steps.providers.gemini.stream import Streamed
 from steps.providers.provider import Completion, Prompt, Sink
 from steps.providers.underway import Underway
@@ -28,11 +27,12 @@ class GeminiProvider:
             limits=httpx2.Limits(max_connections=None), event_hooks={"response": [_streams_events]}
         )
         self._client: genai.Client | None = None
+        self.longest_wait = settings.longest_retry_after
         self._key = ""
 
     async def complete(self, prompt: Prompt, timeout: float, sink: Sink | None = None) -> Completion:
         client = self.client()
-        with classified(Underway(prompt.model), self._settings.longest_retry_after) as call:
+        with classified(Underway(prompt.model), self.longest_wait) as call:
             if sink is not None:
                 return await _streamed(client, prompt, timeout, sink, call)
             response = await client.aio.models.generate_content(
@@ -49,7 +49,7 @@ class GeminiProvider:
     async def count(self, prompt: Prompt, timeout: float) -> int:
         """With the system's words as part of the conversation: the API for keys takes them no other way."""
         counted = [types.Content(role="user", parts=[types.Part(text=prompt.system)])] if prompt.system else []
-        with classified(Underway(prompt.model), self._settings.longest_retry_after):
+        with classified(Underway(prompt.model), self.longest_wait):
             found = await self.client().aio.models.count_tokens(
                 model=prompt.model,
                 contents=[*counted, *contents(prompt)],
@@ -62,6 +62,9 @@ class GeminiProvider:
     def takes_schema(self, model: str) -> bool:
         return True
 
+    def batches(self) -> GeminiBatches | None:
+        return GeminiBatches(self) if self._settings.gemini_by == "google" else None
+
     async def close(self) -> None:
         await self._http.aclose()
 
@@ -72,10 +75,6 @@ class GeminiProvider:
             self._key = key
             self._client = connect(self._settings, key, self._http)
         return self._client
-
-
-def within(timeout: float) -> types.HttpOptions:
-    return types.HttpOptions(timeout=max(1, round(timeout * 1000)))
 
 
 async def _streams_events(response: httpx2.Response) -> None:
@@ -95,14 +94,9 @@ async def _streamed(client: genai.Client, prompt: Prompt, timeout: float, sink: 
         config=config(prompt, http_options=within(timeout)),
     )
     async for piece in pieces:
-        streamed.take(_as_written(piece))
+        streamed.take(as_written(piece))
         call.request_id = str(streamed.answer.get("responseId") or "")
         call.usage = usage_of(streamed.answer.get("usageMetadata") or {})
     if not streamed.ended:
         raise broken_off(prompt.model, "the stream has no end", call.request_id, call.usage)
     return completion_of(prompt.model, streamed.answer, streamed.first_token)
-
-
-def _as_written(piece: types.GenerateContentResponse) -> dict[str, Any]:
-    exclude = {"sdk_http_response", "parsed", "automatic_function_calling_history"}
-    return piece.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=exclude)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import pydantic
 from google.auth import exceptions as credentials
 from google.genai import errors
 
 from steps.failure import ErrorClass
-from steps.providers.answer import broken_off, unreachable
+from steps.providers.answer import broken_off, strange_shape, unreachable
 from steps.providers.provider import ProviderFailed
 from steps.providers.underway import Underway
 from steps.retry_after import retry_after
@@ -20,6 +21,14 @@ from steps.status import class_of
 
 _KEY_REASONS = {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_HTTP_REFERRER_BLOCKED", "CONSUMER_INVALID"}
 _MONEY_REASONS = {"BILLING_DISABLED"}
+_BY_RPC = {
+    4: ErrorClass.TIMEOUT,
+    7: ErrorClass.AUTH,
+    8: ErrorClass.RATE_LIMITED,
+    13: ErrorClass.UNAVAILABLE,
+    14: ErrorClass.UNAVAILABLE,
+    16: ErrorClass.AUTH,
+}
 
 
 @contextmanager
@@ -33,6 +42,9 @@ def classified(call: Underway, longest_wait: float) -> Iterator[Underway]:
         raise call.told(unreachable(call.model, error)) from error
     except (json.JSONDecodeError, errors.UnknownApiResponseError) as error:
         raise call.told(broken_off(call.model, error)) from error
+    except pydantic.ValidationError as error:  # not of the shape that the SDK knows
+        lacks = f"answer that can be read ({error.error_count()} faults)"
+        raise call.told(strange_shape(call.model, lacks, "")) from error
     except credentials.GoogleAuthError as error:
         raise ProviderFailed(ErrorClass.AUTH, f"{call.model} can't be asked: {error}") from error
 
@@ -82,6 +94,11 @@ def _seconds(written: str) -> float | None:
         return float(written.removesuffix("s"))
     except ValueError:
         return None
+
+
+def class_of_rpc(code: int) -> ErrorClass:
+    """Of an error in a batch, which has a code of gRPC (or, from some services, a status)."""
+    return _BY_RPC.get(code) or class_of(code)
 
 
 def class_of_error(status: int, reason: str) -> ErrorClass:

@@ -1,5 +1,7 @@
 """Where Gemini is asked: at Google with a key, or on Vertex, which finds its credentials as Google's own tools do."""
 
+import os
+
 import httpx2
 from google import genai
 from google.genai import types
@@ -25,10 +27,11 @@ def connect(settings: StepSettings, key: str, http: httpx2.AsyncClient) -> genai
         httpx_async_client=http,
         retry_options=types.HttpRetryOptions(attempts=1),
     )
-    try:
-        if settings.gemini_by == "vertex":
-            return genai.Client(vertexai=True, http_options=options)
+    if settings.gemini_by == "google":
         return genai.Client(api_key=key, vertexai=False, http_options=options)
-    except Exception as error:  # of four libraries, and none has a parent of its own
-        message = f"Gemini on {settings.gemini_by} can't be asked: {error}"
-        raise ProviderFailed(ErrorClass.AUTH, message) from error
+    # Named here: at another address the SDK would take the project of the environment for none.
+    project, location = (os.environ.get(f"GOOGLE_CLOUD_{name}") for name in ("PROJECT", "LOCATION"))
+    if not (project and location):
+        message = "Gemini on vertex can't be asked: set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION"
+        raise ProviderFailed(ErrorClass.AUTH, message)
+    return genai.Client(vertexai=True, project=project, location=location, http_options=options)

@@ -39,6 +39,10 @@ def config(prompt: Prompt, **more: Any) -> types.GenerateContentConfig:
     )
 
 
+def within(timeout: float) -> types.HttpOptions:
+    return types.HttpOptions(timeout=max(1, round(timeout * 1000)))
+
+
 def _thinking(prompt: Prompt) -> types.ThinkingConfig | None:
     """A model takes a budget or a level, not both; the budget is what was said more exactly."""
     if prompt.thinking is not None:

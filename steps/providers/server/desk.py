@@ -72,7 +72,7 @@ class Desk:
             reply, _ = self._answered(asking, asking.model, item.body, False, streams=False)
             answers.append(item.answered(reply.status, orjson.loads(reply.body)))
         identity = f"b{len(self._batches) + 1}"
-        self._batches[identity] = batches.Batch(identity, answers, self._polls)
+        self._batches[identity] = batches.Batch(identity, answers, self._polls + 1)  # the answer to this is a state too
         return self._batches[identity]
 
 

@@ -135,7 +135,7 @@ def _parts(said: Said) -> list[dict[str, Any]]:
         parts.append({"text": said.text})
     for index, call in enumerate(said.calls):
         called = {"id": f"call_{said.number}_{index}", "name": call["name"], "args": call.get("arguments") or {}}
-        parts.append({"functionCall": called, "thoughtSignature": "c2ln+/=="})
+        parts.append({"functionCall": called, "thoughtSignature": "c2ln+//+"})
     return parts
 
 
