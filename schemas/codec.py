@@ -9,12 +9,22 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint as _fingerprint
 from fastavro.schema import to_parsing_canonical_form
 
-from schemas import commands, definitions, events, message, outcomes, partition, pending, workers
+from schemas import commands, definitions, events, message, outcomes, partition, pending, shapes, workers
 from schemas.admission import SchemaRefused, admit
 from schemas.reading import reader
 from schemas.record import NAMESPACE, RECORDS, avro_schema
 
-_ALL = (commands, definitions, events, message, outcomes, partition, pending, workers)  # importing them fills RECORDS
+_ALL = (
+    commands,
+    definitions,
+    events,
+    message,
+    outcomes,
+    partition,
+    pending,
+    shapes,
+    workers,
+)  # importing them fills RECORDS
 
 MARKER = b"\xc3\x01"
 HEADER = 10

@@ -168,6 +168,8 @@ class StepOpened(Event):
     path: str
     step: str
     kind: str
+    case: int = -1
+    given: Json | None = None
 
 
 @record

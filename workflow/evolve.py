@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 from schemas import events as e
 from schemas.message import Event
-from workflow import waits
-from workflow.definition import Steps, Workflow
-from workflow.run import COMMANDS_REMEMBERED, Frame, Run, StepState, child_path
+from workflow import lists, waits
+from workflow.definition import Workflow
+from workflow.run import COMMANDS_REMEMBERED, Run
 
 
 class Workflows(Protocol):
@@ -58,15 +58,7 @@ def _run_started(run: Run, event: e.RunStarted, workflows: Workflows) -> None:
     run.inputs, run.started, run.deadline = event.inputs, event.time, event.deadline
     run.parent, run.parent_step, run.depth = event.parent_run, event.parent_step, event.depth
     run.traceparent = event.traceparent
-    _open_list(run, "", workflow.steps, None)
-
-
-def _open_list(run: Run, prefix: str, steps: Steps, owner: str | None) -> None:
-    run.frames[prefix] = Frame(prefix, steps, owner)
-    for step in steps.roots:
-        run.ready[child_path(prefix, step)] = prefix
-    if not steps.order:
-        _list_ended(run, run.frames[prefix])
+    lists.open_list(run, "", workflow.steps, None)
 
 
 def _run_ended(run: Run, event: Event) -> None:
@@ -74,7 +66,7 @@ def _run_ended(run: Run, event: Event) -> None:
     run.ending = event.__class__.__name__.removeprefix("Run").lower()
     run.frames.clear()
     run.steps.clear()
-    for frontier in (run.ready, run.live, run.closing, run.failing, run.signals, run.expected):
+    for frontier in (run.ready, run.live, run.closing, run.advancing, run.failing, run.signals, run.expected):
         frontier.clear()
 
 
@@ -117,34 +109,22 @@ def _child_started(run: Run, event: e.ChildStarted) -> None:
     run.steps[event.path].phase = "running"
 
 
-def _opened(run: Run, event: e.StepOpened) -> None:
-    run.failing.pop(event.path, None)
-    state = run.began(event.path, event.step)
-    definition = run.frames[state.frame].steps.by_id[state.step]
-    lists = definition.branches if event.kind == "parallel" else {"on_error": definition.on_error}
-    state.phase, state.pending, state.handled = "open", len(lists), event.kind == "on_error"
-    state.inner = tuple(child_path(event.path, name) for name in lists)
-    run.live[event.path] = None
-    for prefix, steps in zip(state.inner, lists.values(), strict=True):
-        _open_list(run, prefix, steps, event.path)  # type: ignore[arg-type]
-
-
 def _succeeded(run: Run, event: e.StepSucceeded) -> None:
     path = event.path
     state = run.steps.get(path) or run.began(path, path.rpartition("/")[2])
     state.phase, state.output, state.due = "succeeded", event.output, None
     state.error_class = state.message = ""
     state.spend(event.calls)
-    _close_inner(run, state)
+    lists.close_inner(run, state)
     run.left(path, state)
-    _step_ended(run, state)
+    lists.step_ended(run, state)
 
 
 def _skipped(run: Run, event: e.StepSkipped) -> None:
     state = run.began(event.path, event.step)
     state.phase, state.due = "skipped", None
     run.left(event.path, state)
-    _step_ended(run, state)
+    lists.step_ended(run, state)
 
 
 def _failed(run: Run, event: e.StepFailed) -> None:
@@ -158,10 +138,10 @@ def _failed(run: Run, event: e.StepFailed) -> None:
         run.live[path] = None
         return
     state.phase = "failed"
-    _close_inner(run, state)
+    lists.close_inner(run, state)
     run.left(path, state)
     if run.definition(path).on_error == "continue":
-        _step_ended(run, state)
+        lists.step_ended(run, state)
     else:
         run.failing[path] = None
 
@@ -177,44 +157,6 @@ def _cancelled(run: Run, event: e.StepCancelled) -> None:
     run.left(event.path, state)
 
 
-def _close_inner(run: Run, state: StepState) -> None:
-    """Forget what ran inside a step: from outside only its output is visible."""
-    for prefix in state.inner:
-        frame = run.frames.pop(prefix)
-        for step in frame.steps.order:
-            path = child_path(prefix, step.id)
-            inner = run.steps.pop(path, None)
-            run.ready.pop(path, None)
-            run.failing.pop(path, None)
-            if inner is not None:
-                _close_inner(run, inner)
-                run.left(path, inner)
-    state.inner, state.pending = (), 0
-
-
-def _step_ended(run: Run, state: StepState) -> None:
-    frame = run.frames[state.frame]
-    frame.ended += 1
-    for waiting in frame.steps.dependents.get(state.step, ()):
-        needs = len(frame.steps.by_id[waiting].needs)
-        met = frame.met[waiting] = frame.met.get(waiting, 0) + 1
-        if met == needs:
-            frame.met.pop(waiting)
-            run.ready[child_path(frame.prefix, waiting)] = frame.prefix
-    if frame.ended == len(frame.steps.order):
-        _list_ended(run, frame)
-
-
-def _list_ended(run: Run, frame: Frame) -> None:
-    if frame.owner is None:
-        run.complete = True
-        return
-    owner = run.steps[frame.owner]
-    owner.pending -= 1
-    if owner.pending == 0:
-        run.closing[frame.owner] = None
-
-
 _FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.RunAccepted: _run_accepted,
     e.RunRefused: _run_refused,
@@ -222,7 +164,6 @@ _FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.RunFailed: _run_failed,
     e.RunCancelled: _run_cancelled,
     e.StepScheduled: _scheduled,
-    e.StepOpened: _opened,
     e.StepSucceeded: _succeeded,
     e.StepSkipped: _skipped,
     e.StepFailed: _failed,
@@ -231,4 +172,5 @@ _FOLDS: dict[type[Event], Callable[[Run, Any], None]] = {
     e.ChildRequested: _child_requested,
     e.ChildStarted: _child_started,
     **waits.FOLDS,
+    **lists.FOLDS,
 }

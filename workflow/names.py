@@ -1,12 +1,13 @@
 """What an expression sees: paths like `steps.judge.output.verdict`, read from the state of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 
 from workflow.binding import ABSENT
-from workflow.run import Run, StepState, child_path
+from workflow.definition import Step
+from workflow.run import Frame, Run, StepState, child_path
 
 _RUNNING = {"scheduled", "requested", "running", "resting", "waiting", "open"}
 
@@ -22,8 +23,7 @@ class Names:
 
     def __call__(self, path: tuple[str, ...]) -> Any:
         """The JSON value at a path, or ABSENT."""
-        reader = _ROOTS.get(path[0])
-        return ABSENT if reader is None else reader(self, path)
+        return _ROOTS.get(path[0], _item)(self, path)
 
     def document(self, name: str, text: bytes) -> Any:
         """The parsed document, kept under its name."""
@@ -114,11 +114,43 @@ def _error(names: Names, path: tuple[str, ...]) -> Any:
     return ABSENT
 
 
+def _around(names: Names, kind: str) -> Iterator[tuple[Frame, StepState, Step]]:
+    """The frames of items or rounds that the step stands in, the nearest first."""
+    frame = names.run.frames[names.prefix]
+    while frame.owner is not None:
+        state, step = names.run.steps[frame.owner], names.run.definition(frame.owner)
+        if frame.index >= 0 and step.kind == kind:
+            yield frame, state, step
+        frame = names.run.frames[state.frame]
+
+
+def _item(names: Names, path: tuple[str, ...]) -> Any:
+    """Inside an `each`: the item by the name that `as` gives it, and its `index`."""
+    for frame, state, step in _around(names, "each"):
+        if path[0] == step.bind:
+            return dig(names.document(frame.prefix, state.items[frame.index]), path[1:])
+        if path[0] == "index":
+            return frame.index
+    return ABSENT
+
+
+def _round(names: Names, path: tuple[str, ...]) -> Any:
+    """Inside a `loop`: the number of the round, and what the one before gave; in `while` what this one gave."""
+    for _, state, _ in _around(names, "loop"):
+        if path[1:2] == ("index",):
+            return state.index
+        return dig(
+            {"output": names.document(f"{state.frame}/{state.step} carried", state.carried or b"null")}, path[1:]
+        )
+    return ABSENT
+
+
 _ROOTS: dict[str, Callable[[Names, tuple[str, ...]], Any]] = {
     "inputs": _inputs,
     "steps": _steps,
     "run": _run,
     "error": _error,
+    "round": _round,
     "now": lambda names, _: names.now,
     "step": lambda names, path: dig({"key": names.run.key(names.path)}, path[1:]),
     "settings": lambda _, path: dig({}, path[1:]),

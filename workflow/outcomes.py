@@ -189,7 +189,7 @@ def timer_due(t: Transition, message: TimerDue) -> None:
     if state is None or message.path not in run.live:
         return
     if state.deadline == message.due:
-        cancel_live(t, message.path + "/", "the step's deadline passed")
+        cancel_live(t, message.path, "the step's deadline passed")
         fail(t, message.path, "timeout", "the step's deadline passed")
     elif state.due == message.due and state.phase == "waiting":
         _waited(t, run, message.path)

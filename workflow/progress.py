@@ -8,13 +8,13 @@ import orjson
 from schemas import events as e
 from schemas import pending
 from schemas.topics import MAX_VALUE
-from workflow import children
+from workflow import children, iteration
 from workflow.definition import Step, Steps
 from workflow.departures import LEAVES, NOBODY
 from workflow.durations import parse_duration, parse_timestamp
 from workflow.errors import ExpressionFailed
 from workflow.messages import RoomFound
-from workflow.run import Run, child_path
+from workflow.run import Run
 from workflow.transition import Transition
 
 #: The longest name of a signal.
@@ -28,6 +28,8 @@ def progress(t: Transition) -> None:
             _deal_with_failure(t, run, next(iter(run.failing)))
         elif run.closing:
             _close(t, run, next(iter(run.closing)))
+        elif run.advancing:
+            _advance(t, run, next(iter(run.advancing)))
         elif run.complete:
             _complete(t, run)
         elif run.ready:
@@ -44,6 +46,13 @@ def _begin(t: Transition, run: Run, path: str, prefix: str) -> None:
             t.emit(e.StepSkipped, path=path, step=step.id)
         else:
             _BEGIN.get(step.kind, _schedule_attempt)(t, run, step, prefix, path)
+    except ExpressionFailed as error:
+        fail(t, path, error.kind, str(error))
+
+
+def _advance(t: Transition, run: Run, path: str) -> None:
+    try:
+        iteration.advance(t, run, path)
     except ExpressionFailed as error:
         fail(t, path, error.kind, str(error))
 
@@ -160,21 +169,25 @@ def _deal_with_failure(t: Transition, run: Run, path: str) -> None:
     if isinstance(run.definition(path).on_error, Steps) and not state.handled:
         t.emit(e.StepOpened, path=path, step=state.step, kind="on_error")
         return
-    owner = run.frames[state.frame].owner
-    error_class, message = state.error_class, state.message
+    frame = run.frames[state.frame]
+    owner, error_class, message = frame.owner, state.error_class, state.message
     if owner is None:
         cancel_live(t, "", "the run failed")
         t.emit(e.RunFailed, error_class=error_class, message=message, path=path)
+    elif iteration.keeps(run.definition(owner), frame.index):
+        cancel_live(t, frame.prefix, "its item failed")
+        iteration.item_failed(t, owner, frame.index, error_class, f"{path}: {message}")
     else:
-        cancel_live(t, owner + "/", "the step around it failed")
+        cancel_live(t, owner, "the step around it failed")
         fail(t, owner, error_class, f"{path}: {message}")
 
 
-def cancel_live(t: Transition, prefix: str, reason: str) -> None:
-    """Nothing under a prefix is wanted any more."""
+def cancel_live(t: Transition, around: str, reason: str) -> None:
+    """Nothing inside a path is wanted any more; with "" nothing of the run."""
     run = t.run
     assert run is not None
-    for path in [path for path in run.live if path.startswith(prefix)]:
+    inside = (f"{around}/", f"{around}[") if around else ""
+    for path in [path for path in run.live if path.startswith(inside)]:
         t.emit(e.StepCancelled, path=path, attempt=run.steps[path].attempt, reason=reason)
 
 
@@ -183,7 +196,9 @@ def _close(t: Transition, run: Run, path: str) -> None:
     state = run.steps[path]
     if state.output is not None:
         return succeed(t, path, state.output)
-    outputs = {prefix.rpartition("/")[2]: _list_output(run, prefix) for prefix in state.inner}
+    if path in state.inner:
+        return succeed(t, path, run.output_of(path) or b"null")
+    outputs = {prefix.rpartition("/")[2]: run.output_of(prefix) for prefix in state.inner}
     value = outputs.get("on_error") if state.handled else b"{" + b",".join(_members(outputs)) + b"}"
     if value is not None and len(value) > MAX_VALUE:
         return fail(t, path, "fatal", f"the output is {len(value)} bytes; at most {MAX_VALUE} fit in an event")
@@ -194,17 +209,10 @@ def _members(outputs: dict[str, bytes | None]) -> list[bytes]:
     return [orjson.dumps(name) + b":" + output for name, output in outputs.items() if output is not None]
 
 
-def _list_output(run: Run, prefix: str) -> bytes | None:
-    """The output of a list of steps is that of its last step; None where that is absent."""
-    steps = run.frames[prefix].steps
-    state = run.steps.get(child_path(prefix, steps.order[-1].id)) if steps.order else None
-    return None if state is None else state.output
-
-
 def _complete(t: Transition, run: Run) -> None:
     assert run.workflow is not None
     if run.workflow.outputs is None:
-        return _end(t, _list_output(run, "") or b"null")
+        return _end(t, run.output_of("") or b"null")
     try:
         value, _ = run.workflow.outputs.render(t.names(""))
     except ExpressionFailed as error:
@@ -227,4 +235,7 @@ _BEGIN: dict[str, Callable[[Transition, Run, Step, str, str], None]] = {
     "wait": _wait,
     "approve": _approve,
     "workflow": children.request,
+    "switch": iteration.begin_switch,
+    "each": iteration.begin_each,
+    "loop": iteration.begin_loop,
 }

@@ -56,8 +56,15 @@ class StepState:
     """Its `on_error` list has begun; it does not begin twice."""
     pending: int = 0
     """Of an open step: how many of its inner lists have not ended."""
-    inner: tuple[str, ...] = ()
+    inner: dict[str, None] = field(default_factory=dict)
     """Of an open step: the prefixes of its inner lists."""
+    index: int = -1
+    """Of an `each` the item, of a `loop` the round that began last."""
+    items: list[bytes] = field(default_factory=list)
+    """Of an `each`: the items as JSON; one that is done is empty, and its result stands in `results`."""
+    results: list[bytes] = field(default_factory=list)
+    carried: bytes | None = None
+    """Of a `loop`: what the last round that ended gave, and before that what it began with."""
     signal: str = ""
     """Of a waiting step: the name of the signal that it waits for."""
     child: str = ""
@@ -85,6 +92,8 @@ class Frame:
     prefix: str
     steps: Steps
     owner: str | None
+    index: int = -1
+    """Of the steps of an item or a round: its number."""
     ended: int = 0
     met: dict[str, int] = field(default_factory=dict)
     """Of each step that waits for several: how many of these have ended."""
@@ -114,6 +123,8 @@ class Run:
     """Paths that have begun and not ended."""
     closing: dict[str, None] = field(default_factory=dict)
     """Open paths whose inner lists have all ended, and waiting ones whose answer came."""
+    advancing: dict[str, None] = field(default_factory=dict)
+    """Paths of `each` and `loop` whose next item or round may begin, or whose last has ended."""
     failing: dict[str, None] = field(default_factory=dict)
     """Paths that failed for good and whose failure has not been dealt with."""
     complete: bool = False
@@ -162,12 +173,21 @@ class Run:
         """A step waits for nothing more."""
         self.live.pop(path, None)
         self.closing.pop(path, None)
+        self.advancing.pop(path, None)
+        if state.items:
+            state.items, state.results = [], []
         if state.signal:
             waiting = self.expected[state.signal]
             waiting.pop(path, None)
             if not waiting:
                 del self.expected[state.signal]
             state.signal = ""
+
+    def output_of(self, prefix: str) -> bytes | None:
+        """The output of a list of steps is that of its last step; None where that is absent."""
+        steps = self.frames[prefix].steps
+        state = self.steps.get(child_path(prefix, steps.order[-1].id)) if steps.order else None
+        return None if state is None else state.output
 
     def key(self, path: str) -> str:
         """The idempotency key of a step: the same in all its attempts (PROTOCOL.md, 14). A child's id is used once."""

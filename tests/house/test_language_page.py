@@ -25,6 +25,7 @@ INPUTS: dict[str, Any] = {
     "talk": {"letter": "Dear miller"},
     "refund": {"sum": 40},
     "payout": {"sum": 40},
+    "shapes": {"words": ["tiny", "a"]},
 }
 OUTPUTS = {
     "invoice": {"net": 180.0, "hint": ""},
@@ -35,6 +36,7 @@ OUTPUTS = {
     "notify": 7,
     "bill": {"net": 180.0, "made": 4},
     "payout": {"receipt": "done"},
+    "shapes": {"review": [{"word": "tiny", "place": 0}, "a"], "text": "xx"},
     "refund": {"paid": False, "approved": True, "sum": 40.0},
 }
 

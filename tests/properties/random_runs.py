@@ -18,6 +18,18 @@ DECIDED = [
 ]
 
 
+SHAPES: list[Callable[[list[str]], str]] = [
+    lambda lists: "parallel: {" + ", ".join(f"x{at}: {body}" for at, body in enumerate(lists)) + "}",
+    lambda lists: (
+        "switch: [" + ", ".join(f"{{when: inputs.n > {3 * at}, steps: {body}}}" for at, body in enumerate(lists)) + "]"
+    ),
+    lambda lists: f"switch: [{{else: true, steps: {lists[0]}}}]",
+    lambda lists: f'each: "{{{{ [inputs.n, 7] }}}}", steps: {lists[0]}',
+    lambda lists: f'each: "{{{{ range(inputs.n) }}}}", at_most: 2, failed: keep, steps: {lists[0]}',
+    lambda lists: f"loop: {{while: round.index < inputs.n, max: 3}}, steps: {lists[0]}",
+]
+
+
 @st.composite
 def step_lists(draw: Any, depth: int, prefix: str) -> str:
     """A flow list of steps whose ids begin with `prefix`."""
@@ -30,7 +42,7 @@ def steps(draw: Any, depth: int, name: str, before: list[str]) -> str:
     parts = [f"id: {name}"]
     if depth and draw(st.booleans()):
         lists = [draw(step_lists(depth - 1, f"{name}{letter}")) for letter in "ab"[: draw(st.integers(1, 2))]]
-        parts.append("parallel: {" + ", ".join(f"x{at}: {body}" for at, body in enumerate(lists)) + "}")
+        parts.append(draw(st.sampled_from(SHAPES))(lists))
     else:
         parts.append(draw(st.sampled_from(EXECUTED + DECIDED)))
         if "tool" in parts[-1] or "model" in parts[-1]:
