@@ -72,10 +72,9 @@ class Partition:
         """What somebody should look at although it changes nothing: a snapshot that is not what the events fold to."""
 
     def begin_at(self, mark: p.PartitionMarked) -> None:
-        """What a mark carries: reading goes on at its low watermark."""
+        """What a mark carries: reading goes on at its low watermark, and comes by the mark with its positions."""
         self.claim = Claim(mark.epoch_at_low, mark.owner_at_low, mark.n_at_low)
-        self.log, self.time, self.end, self.seen_from = mark.log, mark.time, mark.low, mark.at
-        self.positions = {"command": mark.positions.commands, "outcome": mark.positions.outcomes}
+        self.log, self.end, self.seen_from = mark.log, mark.low, mark.at
         self.ended.unpack(mark.ended_ids, mark.ended)
         for aside in mark.set_aside:
             place = BEGINNING._replace(offset=aside.first_offset, first=aside.first_offset)
