@@ -127,7 +127,7 @@ class Partition:
             key = (event.epoch, event.n)
             self.outbox[key] = leaving
             # what leaves may follow from the run's state, so that its beginning must be read again too
-            self.watermark.fixed[key] = self.watermark.runs.get(event.run_id) or Place.of(event, self.end)
+            self.watermark.fixed[key] = self.watermark.place_of(event.run_id) or Place.of(event, self.end)
 
     def take_back(self, n: int) -> None:
         """What was numbered beyond n in this claim is not appended, and makes nothing leave."""

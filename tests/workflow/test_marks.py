@@ -76,9 +76,8 @@ def test_what_leaves_because_of_a_run_is_known_again_although_the_run_has_ended(
     """That a child may be forgotten follows from the step's state, which only the run's beginning tells."""
     parent = "name: parent\nsteps: [{id: c, workflow: child}]"
     story = Story(shelf=Shelf(parent, "name: child\nsteps: [{id: a, tool: t.x}]")).start()
-    child = story.run().steps["c"].child
     story.take(MarkDue(1, story.partition.claim.n + 1))
-    story.child("c", child, "succeeded", output=b"1")
+    story.tell_child("c", "succeeded", output=b"1")
     assert "r" in story.partition.ended and len(story.partition.outbox) == 1
     marked = mark(story)
     assert marked.low == 1 and read_from(story, marked).outbox == story.partition.outbox
