@@ -21,7 +21,7 @@ def worker(
     queue: Annotated[
         str | None, typer.Option(metavar="NAME", help="Run the steps of this queue alone, and own no runs.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Steps at once.", min=1)] = None,
+    concurrency: Annotated[int | None, typer.Option("--concurrency", "--slots", help="Steps at once.", min=1)] = None,
     models: Annotated[
         Literal["auto", "real", "scripted"] | None, typer.Option(help="scripted answers offline (see --replies).")
     ] = None,

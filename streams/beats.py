@@ -118,7 +118,7 @@ class Beats:
         elapsed = asyncio.get_running_loop().time
         deadline = elapsed() + 30.0
         while not self._fresh_until:
-            await self._beat()
+            await self.beat()
             await asyncio.sleep(0.05)
             for _ in range(100):
                 if self._fresh_until or elapsed() > deadline:
@@ -161,7 +161,8 @@ class Beats:
             self.on_lapsed()
         self._fresh_until = max(self._fresh_until, fresh_until)
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Say that we live, and what we do."""
         self._count += 1
         self._sent[self._count] = uptime()
         beat = WorkerBeat(
@@ -182,7 +183,7 @@ class Beats:
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await self._beat()
+                await self.beat()
             except Exception as error:
                 logger.warning("no beat", why=f"{type(error).__name__}: {error}")
 

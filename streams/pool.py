@@ -1,7 +1,8 @@
 """Runs attempts in this process: a begin check at the moment each begins, an answer for every one of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -41,11 +42,21 @@ class Pool:
 
     def submit(self, partition: int, scheduled: StepScheduled) -> None:
         """Run an attempt; its outcome goes to the owner here, or to `workflow.outcomes`."""
-        key, context = (scheduled.run_id, scheduled.path), Context(self._begin_by)
-        task = asyncio.get_running_loop().create_task(self._attempt(partition, scheduled, context))
-        self._running[key] = task
+        context = Context(self._begin_by)
+        self._running[scheduled.run_id, scheduled.path] = self._track(
+            self._attempt(partition, scheduled, context), scheduled, context
+        )
+
+    def give_back(self, scheduled: StepScheduled, why: str) -> None:
+        """Report an attempt that does not begin here."""
+        report = self.report(_report(scheduled, "released", "ok", why, 0))
+        self._reporting.add(self._track(report, scheduled, Context(self._begin_by)))
+
+    def _track(self, work: Coroutine[Any, Any, None], scheduled: StepScheduled, context: Context) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = context
-        task.add_done_callback(lambda done: self._forget(key, done))
+        task.add_done_callback(lambda done: self._forget((scheduled.run_id, scheduled.path), done))
+        return task
 
     def _forget(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
@@ -67,7 +78,7 @@ class Pool:
 
     @property
     def running(self) -> int:
-        """Attempts begun or waiting."""
+        """Attempts that are begun, wait, or are being reported."""
         return len(self._tasks)
 
     async def _attempt(self, partition: int, scheduled: StepScheduled, context: Context) -> None:
@@ -110,10 +121,6 @@ class Pool:
             ended=outcome.ended,
             calls=outcome.calls,
         )
-
-    async def give_back(self, scheduled: StepScheduled, why: str) -> None:
-        """Report an attempt that does not begin here."""
-        await self.report(_report(scheduled, "released", "ok", why, 0))
 
     async def report(self, report: StepReported) -> None:
         """Tell the run's home through `workflow.outcomes`; goes on until it is acked (PROTOCOL.md, 7)."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from zlib import crc32
 
@@ -16,9 +16,12 @@ from streams.insistence import insist
 from streams.outfit import Outfit, outfit
 from streams.seats import Superseded
 from streams.settings import WorkerSettings
+from streams.topic_watch import watch_topics
 
 logger = structlog.get_logger("millrace.queue")
 
+#: Seconds in which every owner has heard a beat.
+HEARD_WITHIN = 1.0
 #: How many attempts a worker remembers, so that an item that comes twice is run once.
 REMEMBERED = 100_000
 
@@ -30,14 +33,15 @@ async def run_queue_worker(
     on_ready: Callable[["QueueWorker"], None] | None = None,
 ) -> None:
     """Serve one queue until `stop` is set. Raises what makes going on impossible."""
+    topics = (*TOPICS, work(queue))
     async with contextlib.AsyncExitStack() as stack:
-        worker = QueueWorker(settings, queue, await outfit(settings, stack, (*TOPICS, work(queue))))
+        worker = QueueWorker(settings, queue, await outfit(settings, stack, topics))
         stack.push_async_callback(worker.inbox.stop)
         await worker.start()
         if on_ready is not None:
             on_ready(worker)
         try:
-            await worker.serve(stop)
+            await worker.serve(stop, watch_topics(settings, topics))
         finally:
             await worker.shut_down()
 
@@ -47,6 +51,7 @@ class QueueWorker:
 
     def __init__(self, settings: WorkerSettings, queue: str, parts: Outfit) -> None:
         self.id, self.settings, self.queue, self._parts = parts.worker, settings, queue, parts
+        self._slots = settings.concurrency
         self.number = crc32(self.id.encode()) % settings.partitions
         topic = settings.topic(work(queue).name)
         self.inbox = CompactedReader(
@@ -73,14 +78,13 @@ class QueueWorker:
         for item in early:
             self._take(item)
         self._spawn(beats.run())
-        logger.info("queue worker started", worker=self.id, queue=self.queue, slots=self.settings.concurrency)
+        logger.info("queue worker started", worker=self.id, queue=self.queue, slots=self._slots)
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Until told to stop, or nothing more can be read or begun."""
+    async def serve(self, stop: asyncio.Event, *more: Awaitable[None]) -> None:
+        """Until told to stop, or nothing more can be read or begun, or one of `more` ends."""
         readers = (self.inbox, self._parts.vocabulary, self._parts.beats)
-        watched = [
-            asyncio.ensure_future(work) for work in (stop.wait(), self._superseded, *(r.closed() for r in readers))
-        ]
+        ends = (stop.wait(), self._superseded, *(reader.closed() for reader in readers), *more)
+        watched = [asyncio.ensure_future(end) for end in ends]
         await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         for future in watched:
             future.cancel()
@@ -89,14 +93,27 @@ class QueueWorker:
                 future.result()
 
     async def shut_down(self) -> None:
-        """Let steps finish, give back what has not begun, say goodbye."""
-        await self._parts.pool.close(self.settings.grace)
+        """Say that there is no room, let steps finish, give back what has not begun, say goodbye."""
+        beats, elapsed = self._parts.beats, asyncio.get_running_loop().time
+        self._slots, began = 0, elapsed()
         with contextlib.suppress(Exception):  # the broker may be gone; then ten missing beats say the same
             async with asyncio.timeout(2.0):
-                await self._parts.beats.goodbye()
+                await beats.beat()
+        await self._parts.pool.close(self.settings.grace)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(HEARD_WITHIN + 2.0):
+                await asyncio.sleep(began + HEARD_WITHIN - elapsed())
+                await self._empty()
+                await beats.goodbye()
         for task in self._tasks:
             task.cancel()
         logger.info("queue worker stopped", worker=self.id, queue=self.queue)
+
+    async def _empty(self) -> None:
+        """What was sent before everybody heard that there is no room is given back."""
+        await self.inbox.read_to_end()
+        while self._parts.pool.running:
+            await asyncio.sleep(0.01)
 
     def _read(self, _key: bytes | None, value: bytes | None, offset: int) -> None:
         try:
@@ -121,11 +138,11 @@ class QueueWorker:
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
         if self._passing is not None:
-            self._spawn(pool.give_back(scheduled, f"worker {self.id} was not heard of in time for it to begin"))
-        elif pool.running < self.settings.concurrency:
+            pool.give_back(scheduled, f"worker {self.id} was not heard of in time for it to begin")
+        elif pool.running < self._slots:
             pool.submit(-1, scheduled)
         else:
-            self._spawn(pool.give_back(scheduled, f"worker {self.id} has no room"))
+            pool.give_back(scheduled, f"worker {self.id} has no room")
 
     def _lapsed(self) -> None:
         """Others may have given up what stands in the inbox, and what has not begun."""
@@ -139,8 +156,8 @@ class QueueWorker:
         self._passing = None
 
     def _status(self) -> dict[str, Any]:
-        slots = self.settings.concurrency
-        return {"running": self._parts.pool.running, "queue": self.queue, "slots": slots, "inbox": self.number}
+        running = self._parts.pool.running
+        return {"running": running, "queue": self.queue, "slots": self._slots, "inbox": self.number}
 
     def _give_way(self) -> None:
         if not self._superseded.done():

@@ -1,6 +1,5 @@
 """Which workers of which queue have room, as their beats say and as we have filled it since (PROTOCOL.md, 16)."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,10 +54,6 @@ class Rooms:
         """An attempt that a worker had has ended."""
         if (room := self._rooms.get(worker)) is not None and room.held > 0:
             room.held -= 1
-
-    def served(self) -> Counter[str]:
-        """By queue, how many workers serve it."""
-        return Counter(room.queue for room in self._rooms.values() if self._heard_of(room))
 
     def _heard_of(self, room: Room) -> bool:
         return self._silence(room.worker) < SILENT

@@ -56,9 +56,11 @@ async def test_a_worker_of_a_queue_that_dies_with_a_hundred_steps_in_hand_loses_
         async with serving(world, 40, "q2", "q3"):
             assert isinstance(await world.client.wait(run, 80), e.RunSucceeded)
         records = await world.records()
-    scheduled = collections.Counter(r.worker for r in records if isinstance(r, e.StepScheduled))
+    scheduled = {r.worker for r in records if isinstance(r, e.StepScheduled)}
     lost = [r for r in records if isinstance(r, e.StepFailed)]
-    assert len(scheduled) == 3 and {r.error_class for r in lost} == {"worker_lost"} and len(lost) == 100
+    done_before = [r for r in records if isinstance(r, e.StepSucceeded) and r.attempt == 1]  # on a slow machine
+    assert len(scheduled) == 3 and {r.error_class for r in lost} == {"worker_lost"}
+    assert len(lost) + len(done_before) == 100
     completed = {f"{r.path}#{r.attempt}" for r in records if isinstance(r, e.StepSucceeded) and r.attempt}
     done = collections.Counter(line.split()[-1] for line in ledger.read_text().splitlines())
     assert len(completed) == 100 and all(done[attempt] == 1 for attempt in completed)
@@ -113,3 +115,19 @@ async def test_a_worker_of_a_queue_that_stops_in_order_gives_back_what_it_cannot
         assert failed.error_class == "worker_lost" and failed.retry_at is not None
         async with serving(world, 1, "q2"):
             assert isinstance(await world.client.wait(run, 40), e.RunSucceeded)
+
+
+@pytest.mark.brokers("kafka")
+@pytest.mark.timeout(120)
+async def test_a_worker_of_a_queue_that_stops_in_order_costs_no_step_an_attempt(broker, topic_prefix, tmp_path):
+    """Steps that must not be done twice: whatever was sent to it and has not begun is given back, not lost."""
+    async with running(broker, topic_prefix) as world:
+        await world.publish(HUNDRED.replace("idempotent: true, ", ""))
+        run = await world.client.start("noted", {"ledger": str(tmp_path / "ledger"), "seconds": 0.1})
+        for count, seat in ((10, "q1"), (40, "q2")):
+            async with serving(world, 5, seat):
+                await world.until(e.StepSucceeded, count)
+        async with serving(world, 20, "q3"):
+            assert isinstance(await world.client.wait(run, 60), e.RunSucceeded)
+        assert not [r for r in await world.records() if isinstance(r, e.StepFailed)]
+    assert len((tmp_path / "ledger").read_text().splitlines()) == 100
