@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from tests.cpu import children
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: Seconds until a worker that ended by itself is started again, as a supervisor would.
 RESTART = 1.0
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Worker:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
+                preexec_fn=_end_with_us,
             )
 
     def kill(self, away: float) -> Struck:
@@ -126,6 +129,11 @@ class Worker:
             if self.process.returncode is None:
                 self.process.kill()
                 await self.process.wait()
+
+
+def _end_with_us() -> None:
+    """Linux kills the worker when this process is no more, however it ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _signal(pids: list[int], number: signal.Signals) -> None:
