@@ -1,5 +1,6 @@
 """Recovery is reading: the fold of a partition's log from its latest mark's low watermark on (PROTOCOL.md, 18)."""
 
+import asyncio
 import time
 import traceback
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Progress:
 
 async def take_over(number: int, parts: "Parts", progress: Progress) -> tuple[Partition, int]:
     """The partition's state at the end of its log, and that end. Raises Unreadable, KafkaError."""
-    await parts.definitions.read_to_end()
+    await asyncio.gather(parts.definitions.read_to_end(), parts.read_schemas())
     reading = Reading(number, parts, progress)
     mark = await _latest_mark(number, parts)
     state = await reading.fold(mark, 0 if mark is None else mark.low)

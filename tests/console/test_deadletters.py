@@ -1,6 +1,7 @@
 """The dead letters on the command line: found, shown as they came, and sent again."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from streams.letters import Letter, NotReplayable, _headers
 from tests.console.conftest import Millrace
 from tests.running import running
 
+FOLDER = Path(__file__).parent
+PAGE = (FOLDER.parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
 HELLO = "name: hello\nsteps: [{id: a, tool: t.noop}]"
 #: A start as a later version writes it: with a field that this one does not know.
 LATER = avro_schema(StartRun)
@@ -60,6 +63,7 @@ async def test_a_letter_is_found_shown_and_replayed_once_what_was_missing_is_the
         assert before.code == 0 and "replayed before" in before.out
         left = json.loads((await call("deadletters", "list", "--where", "replayed=no", "--json")).out)
         assert [other["reason"] for other in left] == ["undecodable"]
+        assert (await call("deadletters", "show", str(left[0]["letter"]), "--raw")).out == "{"
         assert (await call("deadletters", "replay", letter, "--again")).out.endswith("sent\n")
         (refused,) = await world.until(p.CommandRefused)
         assert refused.command_id == started.command_id and refused.run_id == started.run_id
@@ -124,3 +128,25 @@ def test_what_cannot_be_sent_whole_is_not_sent():
         _headers(letter(original_headers=[Header(b"\xff")]))
     again = letter(original_headers=[Header(b"millrace-deadletter", b"3"), Header(b"a", b"1")])
     assert _headers(again) == [("a", b"1"), ("millrace-deadletter", b"17")]
+
+
+def test_the_operations_page_shows_commands_as_they_are_called_here():
+    """Offsets and run ids aside, each line of the page is one that this file or test_release.py calls."""
+    called = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("test_deadletters.py", "test_release.py"))
+    shown = [line.split(" > ")[0].split() for line in PAGE.splitlines() if line.startswith("millrace ")]
+    assert len(shown) >= 9
+    for line in shown:
+        words = [word for word in line[1:] if not word.isdigit() and not word.startswith("order-")]
+        for word in words:
+            assert f'"{word}"' in called, line
+
+
+async def test_the_filters_of_the_page(broker, topic_prefix, ask):
+    async with running(broker, topic_prefix) as world:
+        call = ask(world)
+        await world.produce(MARKER + b"nobody's" + b"\xff", partition=0)
+        (rejected,) = await world.until(p.InputRejected)
+        new = await call("deadletters", "list", "--where", "reason=unknown_schema", "--where", "replayed=no")
+        assert f"{rejected.deadletter}" in new.out and "unknown_schema" in new.out
+        plan = await call("deadletters", "replay", "--where", "reason=unknown_schema", "--dry-run")
+        assert plan.out.endswith("would be sent\n")
