@@ -9,10 +9,11 @@ from schemas.commands import Command, StartRun
 from schemas.outcomes import ChildReported, StepReported
 from schemas.topics import MAX_COMMAND, MAX_REPORT, MAX_VALUE
 from streams.run_ids import COMMAND_ID, is_run_id, may_be_meant
+from workflow.children import DEPTH
+from workflow.values import MAX_DEPTH, nests_within
 
-#: Levels of lists and objects inside each other, of inputs (which are put inside other values) and of what may be
-#: written at all.
-MAX_DEPTH, WRITABLE_DEPTH = 64, 254
+#: Levels of lists and objects inside each other of what may be written at all.
+WRITABLE_DEPTH = 254
 #: A message of fewer bytes makes no command that is too large: JSON grows less than fivefold when it is read.
 SURELY_SMALL = MAX_COMMAND // 5
 #: Half of what a long holds: sums of two still fit.
@@ -41,8 +42,10 @@ def command_problem(read: Command, size: int) -> Problem | None:
 def _start_problem(start: StartRun) -> Problem | None:
     if not start.workflow:
         return "field_missing", 'StartRun needs "workflow": the name of a published workflow'
-    if start.budget is not None and not 0 <= start.budget < MOST:
-        return "field_invalid", f"budget is nano-dollars from 0 to {MOST}, this is {start.budget}"
+    for name, most in (("budget", MOST), ("version", MOST), ("deadline", MOST), ("depth", DEPTH)):
+        value = getattr(start, name)
+        if value is not None and not 0 <= value <= most:
+            return "field_invalid", f"{name} is a number from 0 to {most}, this is {value}"
     if len(start.inputs) > MAX_VALUE:
         return None  # the run's home says so, as for a value
     problem = document_problem(start.inputs, MAX_DEPTH)
@@ -78,12 +81,3 @@ def document_problem(text: bytes, levels: int) -> str | None:
     except orjson.JSONDecodeError as error:
         return f"can't be read as JSON: {error}"
     return None if nests_within(value, levels) else f"can't be kept: more than {levels} levels of lists and objects"
-
-
-def nests_within(value: Any, levels: int) -> bool:
-    """Whether no list or object stands inside more than so many others."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return True
-    return levels > 0 and all(nests_within(inner, levels - 1) for inner in value)

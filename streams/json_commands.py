@@ -16,7 +16,7 @@ _BY_NAME = {command.__name__: command for command in COMMANDS}
 _DOCUMENTS = {"inputs", "value", "output"}
 _TYPES: dict[str, tuple[type[Any], ...]] = {
     "labels": (dict,),
-    "budget": (int,),
+    **dict.fromkeys(("budget", "version", "deadline", "depth"), (int,)),
     "origin": (type(None),),
     "approved": (bool,),
     "attempt": (int,),

@@ -14,6 +14,7 @@ from workflow.errors import DefinitionInvalid, ExpressionFailed
 from workflow.made import made
 from workflow.run import Run
 from workflow.transition import Transition
+from workflow.values import MAX_DEPTH, nests_within
 
 #: How deep child runs may be nested, how many a run may ask for, and how long their ids may become.
 DEPTH, CHILDREN, ID_LENGTH = 8, 10_000, 1_000
@@ -59,6 +60,8 @@ def earliest(*times: int | None) -> int | None:
 def _pinned(t: Transition, step: Step, prefix: str, path: str) -> dict[str, Any]:
     """What the child is: its definition, unless that is not known here yet, and inputs that fit it."""
     arguments, _ = t.rendered(step, prefix, path)
+    if not nests_within(orjson.loads(arguments), MAX_DEPTH):
+        raise ExpressionFailed(f"the inputs nest more than {MAX_DEPTH} levels deep", f"with of step {path}")
     if "define" in step.settings:
         return _made(arguments, path)
     reference = step.target or ""

@@ -26,6 +26,10 @@ LEAVES = frozenset({"publish"})
 NOBODY = ""
 
 
+#: Characters of the run's id in an id: children of children have long names, and one sender counts its own n.
+ID_TAIL = 160
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """One message to another partition or topic. `record` is encoded when it is sent; bytes go out as they are, and
@@ -56,7 +60,7 @@ def departures(event: Event, run: Run | None) -> Departures:
 
 def departure_id(event: Event, index: int = 0) -> str:
     """The id that receivers know a message by: the same whenever it is sent again."""
-    return f"{event.run_id}:{event.epoch}/{event.n}/{index}"
+    return f"{event.run_id[-ID_TAIL:]}:{event.epoch}/{event.n}/{index}"
 
 
 def wanted(partition: "Partition", departure: Departure) -> bool:

@@ -7,6 +7,9 @@ from workflow.durations import format_duration, format_timestamp, to_microsecond
 
 Json = Any
 
+#: Levels of lists and objects inside each other of what is put inside other values: inputs, signals, answers.
+MAX_DEPTH = 64
+
 _PLAIN = (str, int, bool, type(None))
 
 
@@ -47,3 +50,12 @@ def _duration(value: timedelta) -> str:
 
 def _name(value: Any) -> str:
     return "bytes (write base64 text)" if isinstance(value, (bytes, bytearray)) else f"a {type(value).__name__}"
+
+
+def nests_within(value: Any, levels: int) -> bool:
+    """Whether no list or object stands inside more than so many others."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return levels > 0 and all(nests_within(inner, levels - 1) for inner in value)

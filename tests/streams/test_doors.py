@@ -14,6 +14,7 @@ from schemas.outcomes import StepReported
 from streams import doors
 from streams.home import partition_of
 from streams.run_ids import name_run
+from tests.neighbours import Neighbours
 from workflow.messages import CommandAway, CommandTaken, CommandUnwanted, OutcomeTaken
 
 PARTITIONS = 4
@@ -156,6 +157,9 @@ def test_a_cancel():
         ({**BODY, "inputs": json.loads("[" * 65 + "]" * 65)}, "inputs_invalid", "64 levels"),
         ({**BODY, "budget": 1 << 63}, "field_invalid", "budget"),
         ({**BODY, "budget": -1}, "field_invalid", "budget"),
+        ({**BODY, "depth": 9}, "field_invalid", "depth is a number from 0 to 8, this is 9"),
+        ({**BODY, "deadline": -1}, "field_invalid", "deadline"),
+        ({**BODY, "version": 1 << 63}, "field_invalid", "version"),
         ({**BODY, "budget": 1 << 63, "sent_by": "x" * 60_000}, "field_invalid", "budget"),
         ({**BODY, "budget": 1 << 64}, "field_invalid", "a number"),
         ({**BODY, "command_id": "x" * 257}, "command_id_invalid", "257 characters"),
@@ -267,3 +271,28 @@ def test_a_record_of_a_later_version_is_named():
         doors.command(message, Cause("command", 1, 1), decoder, PARTITIONS)
     with pytest.raises(doors.Unreadable, match="Levitate"):
         doors.outcome(message, Cause("outcome", 1, 1), decoder, PARTITIONS)
+
+
+def test_what_partitions_write_to_each_other_passes_their_doors(monkeypatch):
+    """Children of children, with names as long as they may be."""
+    name = "a_step_whose_name_is_long_" * 2
+    world = Neighbours(f"name: parent\nsteps: [{{id: {name}, workflow: parent}}]")
+    written = []
+    monkeypatch.setattr(world, "deliver", lambda sent: written.append(sent.record) or Neighbours.deliver(world, sent))
+    run_id = "r" * 128
+    world.home(run_id).start(run_id)
+    world.settle()
+    assert max(len(record.run_id) for record in written) > 500
+    for record in written:
+        message = SimpleNamespace(
+            topic="c",
+            partition=partition_of(record.run_id, PARTITIONS),
+            offset=1,
+            key=None,
+            value=encode(record),
+            headers=(),
+        )
+        if isinstance(record, Command):
+            assert isinstance(doors.command(message, Cause("command"), Decoder(), PARTITIONS), CommandTaken)
+        else:
+            assert isinstance(doors.outcome(message, Cause("outcome"), Decoder(), PARTITIONS), OutcomeTaken)

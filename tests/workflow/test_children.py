@@ -138,6 +138,15 @@ def test_inputs_that_do_not_fit_fail_the_step_before_there_is_a_child():
     assert message == 'the inputs of child do not fit: n: "two" is not of type "integer" (in `with of step c`)'
 
 
+def test_inputs_that_no_door_would_let_in_fail_the_step():
+    text = "name: p\nsteps: [{id: a, tool: t.x}, {id: c, workflow: child, with: {n: '{{ steps.a.output }}'}}]"
+    deep: object = 1
+    for _ in range(70):
+        deep = [deep]
+    story = Story(text).start().succeed("a", deep)
+    assert story.events[1].message == "the inputs nest more than 64 levels deep (in `with of step c`)"
+
+
 def test_outputs_that_are_not_as_declared_are_malformed():
     world, _, home, child = begun(", output: {k: string}")
     home.succeed("a", {"k": 1}, run_id=child)
