@@ -10,10 +10,8 @@ from schemas.outcomes import ChildReported, StepReported
 from schemas.topics import MAX_COMMAND, MAX_REPORT, MAX_VALUE
 from streams.run_ids import COMMAND_ID, is_run_id, may_be_meant
 from workflow.children import DEPTH
-from workflow.values import MAX_DEPTH, nests_within
+from workflow.values import MAX_DEPTH, WRITABLE_DEPTH, nests_within
 
-#: Levels of lists and objects inside each other of what may be written at all.
-WRITABLE_DEPTH = 254
 #: A message of fewer bytes makes no command that is too large: JSON grows less than fivefold when it is read.
 SURELY_SMALL = MAX_COMMAND // 5
 #: Half of what a long holds: sums of two still fit.

@@ -15,6 +15,7 @@ from schemas.outcomes import ChildReported
 from schemas.topics import COMMANDS, DEFINITIONS, OUTCOMES, work
 from schemas.workers import WorkCancelled, WorkItem
 from workflow.run import CHILD_OPEN, Run
+from workflow.values import WRITABLE_DEPTH, nests_within
 
 if TYPE_CHECKING:
     from workflow.partition import Partition
@@ -184,6 +185,8 @@ def _asked_again(event: p.CommandRefused, run: Run | None) -> Departures:
 def _to_parent(parent: str, path: str, child: str, status: str, **told: Any) -> Departures:
     if not parent:
         return ()
+    if told.get("output") and not nests_within(orjson.loads(told["output"]), WRITABLE_DEPTH):
+        status, told = "failed", {"error_class": "fatal", "message": f"its outputs nest beyond {WRITABLE_DEPTH} levels"}
     return (Departure(OUTCOMES.name, parent, ChildReported(parent, path, child, status, **told), target=child),)
 
 

@@ -7,8 +7,9 @@ from workflow.durations import format_duration, format_timestamp, to_microsecond
 
 Json = Any
 
-#: Levels of lists and objects inside each other of what is put inside other values: inputs, signals, answers.
-MAX_DEPTH = 64
+#: Levels of lists and objects inside each other, of what is put inside other values (inputs, signals, answers), and of
+#: what may be written at all.
+MAX_DEPTH, WRITABLE_DEPTH = 64, 254
 
 _PLAIN = (str, int, bool, type(None))
 

@@ -147,6 +147,14 @@ def test_inputs_that_no_door_would_let_in_fail_the_step():
     assert story.events[1].message == "the inputs nest more than 64 levels deep (in `with of step c`)"
 
 
+def test_outputs_that_nobody_could_write_again_fail_the_step():
+    world, _, home, child = begun()
+    home.outcome("a", "succeeded", run_id=child, output=b"[" * 255 + b"]" * 255)
+    world.settle()
+    message = world.events(e.StepFailed)[0].message
+    assert message == f"child run {child} failed: its outputs nest beyond 254 levels" and not world.runs()
+
+
 def test_outputs_that_are_not_as_declared_are_malformed():
     world, _, home, child = begun(", output: {k: string}")
     home.succeed("a", {"k": 1}, run_id=child)
