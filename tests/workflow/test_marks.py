@@ -19,6 +19,11 @@ steps: [{id: a, tool: t.one}, {id: b, tool: t.one}]
 WAITS = "name: waits\nsteps: [{id: w, wait: {for: 300d}}]"
 
 
+@pytest.fixture(autouse=True)
+def snapshots() -> None:
+    """Not after each of thousands of records: what snapshots hold is shown elsewhere."""
+
+
 def mark(story: Story) -> p.PartitionMarked:
     """Have a mark appended; where it is due, a snapshot stands before or behind it."""
     state = story.partition
