@@ -20,7 +20,7 @@ def main() -> int:
     chosen = _arguments()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     results = _through_broker(chosen) if chosen.broker else _pure(chosen)
-    failed = [result for result in results if result.failure or result.vanished]
+    failed = [result for result in results if result.failure or result.vanished > 0]
     if chosen.json:
         print(json.dumps([_figures(result) for result in results], indent=2))
     else:
