@@ -9,6 +9,7 @@ from typing import Any
 
 import core
 import loads
+import models
 import recovery
 import restart
 import structlog
@@ -32,11 +33,15 @@ def main() -> None:
     parser.add_argument("--broker", action="append", choices=BROKERS, help="only on these (all)")
     parser.add_argument("--quick", action="store_true", help="a fifth of the runs")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
+    parser.add_argument("--models", action="store_true", help="model steps over the bare calls of the SDKs; no broker")
     chosen = parser.parse_args()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    if chosen.models:
+        print(json.dumps(uvloop.run(models.measure(0.2 if chosen.quick else 1.0)), indent=2))
+        return
     found: dict[str, dict[str, Any]] = {"core": core.measure()}
     for name in chosen.broker or BROKERS:
         print(f"{name} …", file=sys.stderr, flush=True)

@@ -10,6 +10,19 @@ from tests.house.tree import ROOT, text
 
 
 @pytest.mark.timeout(300)
+def test_the_bench_measures_model_steps(unmeasured: dict[str, str]) -> None:
+    command = ["scripts/bench", "--models", "--quick"]
+    assert " ".join(command) in text(Path("docs/performance.md"))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=290, env=unmeasured)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for provider in ("claude", "gemini"):
+        assert found[f"{provider}_step_ms_p50"] > 0
+        assert found[f"{provider}_many_step_s"] > 0.2
+        assert found[f"{provider}_kib_in_flight_over_bare"] < 100
+
+
+@pytest.mark.timeout(300)
 def test_the_bench_measures_every_workload(unmeasured: dict[str, str]) -> None:
     command = ["scripts/bench", "--quick", "--broker", "embedded", "--json"]
     assert " ".join(command) in text(Path("docs/performance.md"))
