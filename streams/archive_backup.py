@@ -32,7 +32,7 @@ class Backup:
         The order is what makes the cut one (see Cut). The long way is gone before, so that the cut is young.
         """
         await self._archiver.caught_up(on_progress)
-        time, seen = clock.now(), await self._reached(COMMANDS, OUTCOMES)
+        time, seen = clock.now(), await self._seen()
         events = await self._reached(EVENTS)
         rest = await self._reached(*TAILED)
         async with self._archiver.held():
@@ -41,6 +41,14 @@ class Backup:
             self.manifest.cut = Cut(self._ends(rest | events), self._ends(seen), time)
             await asyncio.to_thread(self.manifest.write, self.store)
         return self.manifest
+
+    async def _seen(self) -> Reached:
+        """Where commands and outcomes end, by one question to each broker: no message comes and goes meanwhile."""
+        before = dict(
+            self._archiver.reached
+        )  # whole batches, of the last of which the embedded broker tells one record
+        ends = await self._archiver.ends((COMMANDS, OUTCOMES))
+        return {source: max(end, before[source]) for source, end in ends.items()}
 
     async def _reached(self, *topics: Topic) -> Reached:
         """Where the partitions of these topics end, by what is archived: what the broker tells, or a little more."""

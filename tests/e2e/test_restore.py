@@ -1,6 +1,7 @@
 """A cluster that was archived and is gone: a new one takes its runs up where the archive ends, and loses none."""
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -93,9 +94,13 @@ async def test_open_runs_of_an_archive_go_on_in_another_cluster(
 
         await new.begin()
         try:
-            await new.client.answer_approval(begun["asks"], "ok", True, "ada")
             (child,) = await new.until(e.ChildStarted)
             await new.client.signal(child.child, "go", "child")
+            await asyncio.gather(*(new.client.wait(run_id, 60) for run_id in unseen))
+            # its beginning stands in the old log, before what recovery reads from now on
+            await new.end()
+            await new.begin()
+            await new.client.answer_approval(begun["asks"], "ok", True, "ada")
             runs = [*begun.values(), *unseen]
             ends = await asyncio.gather(*(new.client.wait(run_id, 60) for run_id in runs))
             assert [type(end).__name__ for end in ends] == ["RunSucceeded"] * len(runs)
@@ -108,7 +113,8 @@ async def test_open_runs_of_an_archive_go_on_in_another_cluster(
         restoreds = [r for r in records if isinstance(r, p.PartitionRestored)]
         assert len(restoreds) == PARTITIONS
         claims = [r for r in records if isinstance(r, p.PartitionClaimed)]
-        assert {r.log for r in restoreds} == {c.log for c in claims if c.owner == new.worker.id}  # type: ignore[union-attr]
+        assert new.worker is not None
+        assert {r.log for r in restoreds} == {c.log for c in claims if c.owner == new.worker.id}
         # the step in flight was lost with its worker and done again; its first attempt may have come to its end
         assert len(ledger.read_text().splitlines()) <= 2
         assert [r.error_class for r in records if isinstance(r, e.StepFailed) and r.path == "n"] == ["worker_lost"]
@@ -117,3 +123,36 @@ async def test_open_runs_of_an_archive_go_on_in_another_cluster(
         fourth = await archived(new, store)
         assert verify(store, fourth).problems == []
         assert (await asyncio.to_thread(read_manifest, store)) == fourth
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.brokers("kafka")
+async def test_a_backup_of_a_busy_cluster_is_one_whole(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    """Parents and children live in different partitions: what one cut knows of a child, the child knows too."""
+    folder, cuts = tmp_path / "archive", 2
+    async with cluster(broker, f"{topic_prefix}old.") as old:
+        await old.begin()
+        await old.publish("name: slow\nsteps: [{id: w, wait: {for: 300ms}}, {id: t, tool: t.noop, idempotent: true}]")
+        await old.publish(
+            "name: family\nsteps: [{id: a, workflow: slow}, {id: b, workflow: slow}, {id: t, transform: 1}]"
+        )
+        for n in range(cuts):
+            for _ in range(15):
+                await old.client.start("family")
+            await archived(old, DirectoryStore(folder))
+            shutil.copytree(folder, tmp_path / f"cut-{n}")
+        await old.end()
+    for n in range(cuts):
+        async with cluster(broker, f"{topic_prefix}cut{n}.") as new:
+            store = DirectoryStore(tmp_path / f"cut-{n}")
+            manifest = read_manifest(store)
+            assert manifest is not None and verify(store, manifest).problems == []
+            await restore(broker.bootstrap, new.settings.prefix, store)
+            asked = [r.run_id for r in await new.records("workflow.commands") if getattr(r, "workflow", "") == "family"]
+            assert len(asked) == 15 * (n + 1)
+            await new.begin()
+            ends = await asyncio.gather(*(new.client.wait(run_id, 60) for run_id in asked))
+            await new.end()
+            assert [type(end).__name__ for end in ends] == ["RunSucceeded"] * len(asked)
+            children = [r.run_id for r in await new.records() if isinstance(r, e.RunStarted) and r.parent_run]
+            assert len(children) == len(set(children)) == 2 * len(asked)

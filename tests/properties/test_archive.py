@@ -109,7 +109,7 @@ class Cluster:
     def __init__(self, logs: dict[Place, list[Archived]], store: Store, piece: int) -> None:
         self._logs, self._piece = logs, piece
         self.topics = {name: TopicArchive(store, name, sync_every=None) for name in {name for name, _ in PLACES}}
-        self.reached: Ends = {}
+        self.reached: Ends = {TopicPartition(*place): 0 for place in PLACES}
 
     async def caught_up(self, _: Any = None) -> None:
         for (name, number), log in self._logs.items():
