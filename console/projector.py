@@ -40,7 +40,9 @@ def projector(
         from projections.reader import BrokerSilent
         from projections.snapshot import CopyFailed
         from projections.store import StoreBusy, StoreStale
+        from streams import forgiving
 
+        forgiving.install()
         settings.database.parent.mkdir(parents=True, exist_ok=True)
         settings.snapshot.parent.mkdir(parents=True, exist_ok=True)
         try:
