@@ -82,7 +82,7 @@ async def test_a_log_that_is_another_one_is_not_owned_and_the_reason_is_told(bro
         with capture_logs() as lines:
             await world.begin()
             async with asyncio.timeout(20):
-                while not (why := [line["why"] for line in lines if line["event"] == "reading the partition again"]):
+                while not (why := [line["why"] for line in lines if line["event"] == "the partition stands still"]):
                     await asyncio.sleep(0.05)
         assert "the log is shorter than its latest mark at offset 1000000; restore the log" in why[0]
         assert world.worker.owners[0].phase == "reading"
