@@ -13,6 +13,7 @@ from steps.providers.answer import broken_off, count, read_object, strange_shape
 from steps.providers.content import Attachment, Message, Text, ToolCall, ToolResult
 from steps.providers.keys import api_key
 from steps.providers.provider import Completion, Prompt, ProviderFailed, Sink, Usage
+from steps.providers.transport import http_client
 from steps.providers.underway import Underway
 from steps.redact import Redactor
 from steps.retry_after import retry_after
@@ -41,7 +42,7 @@ class OpenAIProvider:
         self._settings = settings
         self._redactor = redactor
         self._base = (settings.openai_base_url or HOME).rstrip("/")
-        self._http = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=None))
+        self._http = http_client(settings)
 
     async def complete(self, prompt: Prompt, timeout: float, sink: Sink | None = None) -> Completion:
         call = Underway(prompt.model)

@@ -202,3 +202,13 @@ async def test_a_model_that_nobody_serves_is_fatal() -> None:
     outcome = await ask(Executor(StepSettings()), "gpt-of-another-house", prompt="x")
     assert outcome.error_class == "fatal"
     assert "the models are claude-*, *anthropic.claude-*, gemini-*, openai/*" in outcome.message
+
+
+async def test_offline_no_proxy_hears_of_it(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    executor = scripted()
+    for model in ("claude-haiku-4-5", "gemini-2.5-flash", "openai/gpt-5", "house-model"):
+        assert text(await ask(executor, model, prompt="Hi", timeout=60_000_000)).endswith("Hi")

@@ -3,11 +3,11 @@
 from typing import Any
 
 import anthropic
-import httpx2
 
 from steps.failure import ErrorClass
 from steps.providers.keys import api_key
 from steps.providers.provider import ProviderFailed
+from steps.providers.transport import http_client
 from steps.redact import Redactor
 from steps.settings import StepSettings
 
@@ -22,7 +22,7 @@ def connect(settings: StepSettings, key: str) -> Any:
         "base_url": settings.anthropic_base_url,
         "max_retries": 0,
         "open_telemetry": False,
-        "http_client": httpx2.AsyncClient(limits=httpx2.Limits(max_connections=None)),
+        "http_client": http_client(settings),
     }
     if settings.claude_by == "anthropic":
         return anthropic.AsyncAnthropic(api_key=key, **shared)

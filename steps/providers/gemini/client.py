@@ -12,6 +12,7 @@ from steps.providers.gemini.places import connect, key_of
 from steps.providers.gemini.request import config, contents, within
 from steps.providers.gemini.stream import Streamed
 from steps.providers.provider import Completion, Prompt, Sink
+from steps.providers.transport import http_client
 from steps.providers.underway import Underway
 from steps.redact import Redactor
 from steps.settings import StepSettings
@@ -23,9 +24,7 @@ class GeminiProvider:
     def __init__(self, settings: StepSettings, redactor: Redactor) -> None:
         self._settings = settings
         self._redactor = redactor
-        self._http = httpx2.AsyncClient(
-            limits=httpx2.Limits(max_connections=None), event_hooks={"response": [_streams_events]}
-        )
+        self._http = http_client(settings, event_hooks={"response": [_streams_events]})
         self._client: genai.Client | None = None
         self.longest_wait = settings.longest_retry_after
         self._key = ""
