@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaConnectionError
 from schemas.topics import EVENTS
 from streams.home import partition_of
 from streams.log import OnRecords
-from streams.marks import Marks
 from streams.producer import PRODUCE_TIMEOUT
 from tests.simulation.broker import Broker, Record
 from tests.simulation.loop import Loop
@@ -165,17 +164,8 @@ class Follower:
         return self.position
 
 
-class CommittedMarks(Marks):
-    """`streams.marks.Marks` over the recovery group's offsets in memory."""
-
-    def __init__(self, broker: Broker, loop: Loop, partitions: int) -> None:
-        self._topic, self._partitions = EVENTS.name, partitions
-        self._consumer = _RecoveryGroup(broker, loop)
-        self._standing, self._committed = {}, {}
-
-
-class _RecoveryGroup:
-    """As much of a consumer as commits and asks for what is committed."""
+class RecoveryGroup:
+    """As much of a consumer as commits the offsets of marks, and asks for what is committed."""
 
     def __init__(self, broker: Broker, loop: Loop) -> None:
         self._broker, self._loop = broker, loop

@@ -1,6 +1,7 @@
 """Puts virtual clocks and watchers into the real modules, for as long as worlds run."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from random import Random
@@ -113,9 +114,13 @@ def _log_id() -> int:
     return _world.random.randrange(1, 1 << 31)
 
 
+#: Errors that no trouble of a broker explains, whoever caught them.
+_OUR_FAULT = re.compile("AttributeError|TypeError|NameError|AssertionError|KeyError")
+
+
 def _logged(_logger: Any, method: str, entry: dict[str, Any]) -> Any:
     world = _world
-    if world is not None and method in ("error", "critical"):
+    if world is not None and (method in ("error", "critical") or _OUR_FAULT.search(str(entry.get("why", "")))):
         world.truth.wrong(f"logged as an error: {entry}")
     elif world is not None:
         loop: Any = asyncio._get_running_loop()
@@ -137,7 +142,7 @@ def told(event: Any) -> str:
 def installed(trace: bool = False) -> Iterator[None]:
     """The patches, around any number of worlds."""
     before = structlog.get_config()
-    level = 20 if trace else 40
+    level = 20 if trace else 30
     structlog.configure(processors=[_logged], wrapper_class=structlog.make_filtering_bound_logger(level))
     with (
         patch.object(streams.clock, "wall", _wall),

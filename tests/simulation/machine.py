@@ -3,15 +3,18 @@
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import streams.marks
 from schemas.topics import OUTCOMES, WORKERS
 from streams.beats import Beats
+from streams.marks import Marks
 from streams.parts import Parts
 from streams.pool import Pool
 from streams.settings import WorkerSettings
 from streams.timers import Timers
 from streams.worker import Superseded, Worker
-from tests.simulation.edges import CommittedMarks, Definitions, Follower, LogReader, Producer
+from tests.simulation.edges import Definitions, Follower, LogReader, Producer, RecoveryGroup
 from tests.simulation.group import App
 from tests.simulation.loop import Loop
 
@@ -93,7 +96,7 @@ class Machine:
             settings,
             producer,  # type: ignore[arg-type]
             LogReader(world.broker, loop),  # type: ignore[arg-type]
-            CommittedMarks(world.broker, loop, world.partitions),
+            self._marks(settings),
             Definitions(world.shelf, world.broker, loop),  # type: ignore[arg-type]
             world.decoder,  # type: ignore[arg-type]
             beats,
@@ -102,6 +105,11 @@ class Machine:
             self.app.consumer,
         )
         return beats
+
+    def _marks(self, settings: WorkerSettings) -> Marks:
+        group = RecoveryGroup(self.world.broker, self.loop)
+        with patch.object(streams.marks, "AIOKafkaConsumer", lambda **_: group):
+            return Marks(settings)
 
     def kill(self) -> None:
         """SIGKILL: nothing of it runs any more."""

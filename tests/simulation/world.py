@@ -138,7 +138,6 @@ class World:
     def _grow_calm(self) -> None:
         self.story("world", "it is calm from here on")
         self.broker.trouble = Trouble()
-        self.broker.away_until = self.agenda.now
         for machine in self.machines:
             machine.loop.skew = 0
         self.calm = True
