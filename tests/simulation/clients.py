@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from schemas.codec import encode
-from schemas.commands import CancelRun, Command, StartRun
+from schemas.commands import CancelRun, Command, SignalRun, StartRun
 from schemas.topics import COMMANDS
 from streams.home import partition_of
 from tests.simulation.broker import Record
@@ -57,6 +57,9 @@ class Clients:
         if random() < 0.04:
             cancel = CancelRun(f"c{number}", run_id, reason="enough")
             world.agenda.after(6.0 * random(), self._send, cancel, encode(cancel))
+        if random() < 0.2:
+            signal = SignalRun(f"g{number}", run_id, name="go")
+            world.agenda.after(3.0 * random(), self._send, signal, encode(signal))
         if random() < 0.01:
             self._land(world.random.randrange(world.partitions), b"x" + run_id.encode(), b"\xc3\x01no record of ours")
 

@@ -20,6 +20,7 @@ import streams.recovery
 import workflow.watermark
 from schemas import partition as p
 from schemas.codec import decode, encode
+from schemas.outcomes import ChildReported
 from streams.elsewhere import Elsewhere
 from streams.parts import Parts
 from tests.simulation.patience import check_loss
@@ -136,6 +137,13 @@ def told(event: Any) -> str:
         return f"{by} PartitionClaimed {event.positions.commands}, {event.positions.outcomes}"
     because = f"{event.cause.kind} {event.cause.offset if event.cause.offset >= 0 else event.cause.id}"
     return f"{by} {event.run_id}: {told_event(event)} ({because})"
+
+
+def reported(report: Any) -> str:
+    """What lands in `workflow.outcomes`, for a trace."""
+    if isinstance(report, ChildReported):
+        return f"{report.run_id}:{report.path} child {report.child} {report.status}"
+    return f"{report.run_id}:{report.path}#{report.attempt} {report.status}"
 
 
 @contextmanager

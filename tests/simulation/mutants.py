@@ -23,8 +23,12 @@ from streams.owner import Owner
 from streams.pool import Pool
 from tests.simulation import harness
 from workflow import decide, outcomes
+from workflow import partition as partitions
+from workflow.ended import EndedIds
 from workflow.messages import AttemptLost, OutcomeTaken
+from workflow.partition import Partition
 from workflow.validity import Claim
+from workflow.watermark import Place, Watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,34 @@ def _released(t: Any, message: Any) -> None:
 _take = outcomes.take
 
 
+def _all_sent(self: Outbox) -> tuple[int, int]:
+    claim = self._owner.state.claim
+    return claim.epoch, claim.n + 1
+
+
+def _newest(self: Watermark) -> Place | None:
+    """Rule 18: reading begins at the newest of the records that must be read again, not at the oldest."""
+    places = [*self.runs.values(), *self.fixed.values()]
+    return max(places) if places else None
+
+
+_begin_at = Partition.begin_at
+
+
+def _positions_forgotten(self: Partition, mark: p.PartitionMarked) -> None:
+    _begin_at(self, mark)
+    self.positions = {"command": 0, "outcome": 0}
+
+
+def _snapshot_passed_over(self: Partition, event: p.RunSnapshotted) -> None:
+    """Rule 19: the watermark moves, and the run is not taken from its snapshot."""
+    self.watermark.carried(event.run_id, Place.of(event, self.end, event.first_offset))
+
+
+def _facts(kind: type[Any], fold: Callable[..., None]) -> dict[Any, Any]:
+    return {**partitions._FACTS, kind: fold}
+
+
 def _decisions(kind: type[Any], take: Callable[..., None]) -> dict[Any, Any]:
     return {**decide._DECISIONS, kind: take}
 
@@ -233,5 +265,10 @@ MUTANTS = (
     Mutant(11, "an opening that was overtaken counts", ((Intake, "open", _overtaken),)),
     Mutant(11, "messages of earlier readings count", ((Intake, "hand_over", _any_reading),)),
     Mutant(15, "what left is not sent again after a recovery", ((Outbox, "take_over", lambda _: None),)),
+    Mutant(15, "a mark lets go of what was never sent", ((Outbox, "low", _all_sent),)),
     Mutant(17, "reported successes do not complete", ((decide, "_DECISIONS", _decisions(OutcomeTaken, _released)),)),
+    Mutant(18, "reading begins too late", ((Watermark, "low", _newest),)),
+    Mutant(18, "a mark carries no ids of ended runs", ((EndedIds, "packed", lambda *_: (b"", [])),)),
+    Mutant(18, "a mark carries no positions", ((Partition, "begin_at", _positions_forgotten),)),
+    Mutant(19, "a snapshot is passed over", ((partitions, "_FACTS", _facts(p.RunSnapshotted, _snapshot_passed_over)),)),
 )

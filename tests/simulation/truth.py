@@ -49,7 +49,8 @@ class Truth:
 
     def __init__(self, partitions: int, shelf: Shelf) -> None:
         self.readers = [Reader(number, shelf) for number in range(partitions)]
-        self.scheduled: dict[Attempt, StepScheduled] = {}
+        self.scheduled: dict[Attempt, Any] = {}
+        self.starts: set[str] = set()
         self.begun: dict[Attempt, str] = {}
         self.ended: set[Attempt] = set()
         self.newest: dict[tuple[str, int, str], int] = {}
@@ -116,11 +117,15 @@ class Truth:
 
     def _started(self, event: e.RunStarted | e.RunAccepted) -> None:
         self.incarnation[event.run_id] = event.incarnation
+        if isinstance(event, e.RunStarted):
+            if event.command_id in self.starts:
+                self.wrong(f"{event.command_id} starts run {event.run_id} a second time")
+            self.starts.add(event.command_id)
 
     def _key(self, event: Any) -> Attempt:
         return event.run_id, self.incarnation.get(event.run_id, 0), event.path, event.attempt
 
-    def _scheduled(self, event: StepScheduled) -> None:
+    def _scheduled(self, event: StepScheduled | e.ChildRequested) -> None:
         key = self._key(event)
         if key in self.scheduled:
             self.wrong(f"{_named(key)} is scheduled twice")
@@ -205,6 +210,7 @@ _RULES: dict[type[Event], Any] = {
     e.RunFailed: Truth._run_ended,
     e.RunCancelled: Truth._run_ended,
     e.StepScheduled: Truth._scheduled,
+    e.ChildRequested: Truth._scheduled,
     e.StepSucceeded: Truth._succeeded,
     e.StepFailed: Truth._failed,
     e.StepReleased: Truth._released,

@@ -16,6 +16,11 @@ EXECUTED = (
     "model: [claude-haiku-4-5, gemini-2.5-flash], prompt: hi, retry: {attempts: 3, backoff: 500ms}",
     'tool: t.x, with: {n: "{{ inputs.n }}"}',
 )
+WAITING = (
+    "wait: {signal: go}, timeout: 4s, on_timeout: continue",
+    "approve: {by: [ops], prompt: well?}, timeout: 4s, on_timeout: deny",
+    "publish: {topic: out, value: {n: 1}}",
+)
 DECIDED = ('transform: {v: "{{ inputs.n }}"}', "wait: {for: 2s}", "wait: {for: 100ms}")
 
 
@@ -25,7 +30,9 @@ class Writer:
     def __init__(self, random: Random) -> None:
         self._random = random
 
-    def workflow(self, name: str) -> str:
+    def workflow(self, name: str, known: int) -> str:
+        """One that may start any of the first `known` ones as children."""
+        self._known = known
         deadline = self._random.choice(("1h", "1h", "1h", "20s"))
         return f"name: {name}\ninputs: {{n: integer}}\ndeadline: {deadline}\nsteps: {self._steps('s', 2)}\n"
 
@@ -46,17 +53,30 @@ class Writer:
 
     def _kind(self, name: str, depth: int) -> str:
         pick = self._random.random()
-        if depth and pick < 0.12:
-            branches = (f"{letter}: {self._steps(name + letter, depth - 1)}" for letter in "ab")
-            return f"parallel: {{{', '.join(branches)}}}"
-        return self._random.choice(EXECUTED if pick < 0.8 else DECIDED)
+        if depth and pick < 0.2:
+            return self._shape(name, depth - 1)
+        if self._known and pick < 0.26:
+            return f"workflow: w{self._random.randrange(self._known)}, with: {{n: 3}}, deadline: 60s"
+        return self._random.choice(EXECUTED if pick < 0.8 else DECIDED if pick < 0.9 else WAITING)
+
+    def _shape(self, name: str, depth: int) -> str:
+        one, other = (self._steps(f"{name}{letter}", depth) for letter in "ab")
+        return self._random.choice(
+            (
+                f"parallel: {{a: {one}, b: {other}}}",
+                f"parallel: {{a: {one}, b: {other}}}",
+                f"each: '{{{{ [1, 2, 3] }}}}', at_most: 2, steps: {one}",
+                f"loop: {{while: round.index < 1, max: 3, first: 0}}, steps: {one}",
+                f"switch: [{{when: inputs.n > 2, steps: {one}}}, {{else: true, steps: {other}}}]",
+            )
+        )
 
 
 @cache
 def library() -> tuple[Workflow, ...]:
     """The workflows, compiled."""
     writer = Writer(Random(20))
-    return tuple(load(writer.workflow(f"w{number}")) for number in range(LIBRARY))
+    return tuple(load(writer.workflow(f"w{number}", number // 2)) for number in range(LIBRARY))
 
 
 class Shelf:

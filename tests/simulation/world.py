@@ -6,6 +6,7 @@ from time import process_time
 from typing import Any
 
 from schemas.codec import Decoder
+from schemas.outcomes import StepReported
 from schemas.topics import COMMANDS, EVENTS, OUTCOMES
 from tests.simulation import harness
 from tests.simulation.attempts import WorldExecutor
@@ -132,8 +133,9 @@ class World:
         elif topic == OUTCOMES.name:
             for record in records:
                 report = harness.decoded(record.value or b"")
-                self.truth.reports(report, self.agenda.now)
-                self.story(f"outcomes {partition}", f"{report.run_id}:{report.path}#{report.attempt} {report.status}")
+                if isinstance(report, StepReported):
+                    self.truth.reports(report, self.agenda.now)
+                self.story(f"outcomes {partition}", harness.reported(report))
 
     def _grow_calm(self) -> None:
         self.story("world", "it is calm from here on")
