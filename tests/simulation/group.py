@@ -27,6 +27,7 @@ class App:
         self.group, self.loop, self.seat, self.worker = group, loop, seat, worker
         self.consumer = Consumer(broker, loop, worker.hand_over)
         self.partitions: set[int] = set()
+        self.joined = False
         self.crash_reason: BaseException | None = None
         self._stopped = asyncio.Event()
 
@@ -67,6 +68,7 @@ class Group:
 
     def join(self, app: App) -> None:
         """A process asks to be a member; on the seat of another it takes that one's place and partitions."""
+        app.joined = True
         before = next((member for member in self.members if member.seat == app.seat), None)
         if before is not None and before is not app and self.random.random() < 0.7:
             self.members[self.members.index(before)] = app
@@ -94,7 +96,7 @@ class Group:
 
     def goes_on(self, app: App) -> None:
         """A frozen member goes on; one that was put out finds out at its next heartbeat, and joins again."""
-        if app not in self.members:
+        if app.joined and app not in self.members:
             self.agenda.after(2.0 * self.random.random(), self._rejoin, app)
 
     def _rejoin(self, app: App) -> None:
