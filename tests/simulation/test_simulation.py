@@ -33,7 +33,7 @@ def test_twenty_thousand_runs_hold_through_everything():
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("rule", (2, 3, 4, 6, 7, 11, 15, 17))
+@pytest.mark.parametrize("rule", (3, 4, 6, 7, 11, 17, 18, 19))
 def test_a_broken_rule_is_found(rule: int):
     planted = next(mutant for mutant in MUTANTS if mutant.rule == rule)
     hit = found(planted, Plan(SMALL), 0)
