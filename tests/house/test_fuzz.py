@@ -20,17 +20,15 @@ def fuzzed(*arguments: str, **options: object) -> list[dict[str, object]]:
     return found
 
 
-def test_nothing_that_comes_to_a_door_raises_or_vanishes(unmeasured: dict[str, str]) -> None:
-    found = fuzzed("--records", "3400", env=unmeasured)
-    assert [result["door"] for result in found] == [
-        *("commands", "outcomes", "definitions", "schemas", "workers", "events")
-    ]
-    for result in found:
-        assert (result["records"], result["vanished"], result["failure"]) == (3400, 0, ""), result
+@pytest.mark.parametrize("door", ["commands", "outcomes", "definitions", "schemas", "workers", "events"])
+def test_nothing_that_comes_to_a_door_raises_or_vanishes(door: str, unmeasured: dict[str, str]) -> None:
+    (result,) = fuzzed("--records", "3400", "--door", door, env=unmeasured)
+    told = (result["door"], result["records"], result["vanished"], result["failure"])
+    assert told == (door, 3400, 0, ""), result
 
 
 def test_nor_through_a_worker_on_a_broker(unmeasured: dict[str, str]) -> None:
-    (result,) = fuzzed("--broker", "embedded", "--records", "800", env=unmeasured)
+    (result,) = fuzzed("--broker", "embedded", "--records", "500", env=unmeasured)
     assert result["vanished"] == 0 and not result["failure"], result
 
 
