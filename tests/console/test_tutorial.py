@@ -136,6 +136,7 @@ def _pattern(line: str) -> "re.Pattern[str]":
     return re.compile(r"\s+".join("".join(parts).replace(r"\ ", " ").split()))
 
 
+@pytest.mark.timeout(300)
 def test_every_step_of_the_tutorial_works(tmp_path: Path) -> None:
     if shutil.which("bash") is None:
         pytest.skip("the tutorial's commands are for a POSIX shell, and there is no bash here")
