@@ -1,6 +1,6 @@
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -44,10 +44,10 @@ def test_help_comes_in_a_moment_and_imports_nothing_heavy() -> None:
     assert not HEAVY & loaded
     took = []
     for _ in range(3):
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         python("from console.app import run; run(['--help'])")
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.5  # 0.1 s where nothing else runs; promised are 0.3
+        took.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    assert min(took) < 0.5  # seconds of processor, whatever else runs; 0.1 where nothing does, promised are 0.3
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
