@@ -10,6 +10,7 @@ from schemas.events import StepScheduled
 from schemas.message import Event
 from schemas.outcomes import StepReported
 from tests.simulation.workflows import Shelf
+from workflow.ended import DEDUPE_WINDOW
 from workflow.partition import Partition
 from workflow.run import Run
 
@@ -50,7 +51,8 @@ class Truth:
     def __init__(self, partitions: int, shelf: Shelf) -> None:
         self.readers = [Reader(number, shelf) for number in range(partitions)]
         self.scheduled: dict[Attempt, Any] = {}
-        self.starts: set[str] = set()
+        self.starts: dict[str, int] = {}
+        """When each command started its run; after the window it may do so again."""
         self.begun: dict[Attempt, str] = {}
         self.ended: set[Attempt] = set()
         self.newest: dict[tuple[str, int, str], int] = {}
@@ -118,9 +120,9 @@ class Truth:
     def _started(self, event: e.RunStarted | e.RunAccepted) -> None:
         self.incarnation[event.run_id] = event.incarnation
         if isinstance(event, e.RunStarted):
-            if event.command_id in self.starts:
+            if event.time - self.starts.get(event.command_id, -DEDUPE_WINDOW) < DEDUPE_WINDOW:
                 self.wrong(f"{event.command_id} starts run {event.run_id} a second time")
-            self.starts.add(event.command_id)
+            self.starts[event.command_id] = event.time
 
     def _key(self, event: Any) -> Attempt:
         return event.run_id, self.incarnation.get(event.run_id, 0), event.path, event.attempt
