@@ -104,7 +104,8 @@ class World:
         number = len(self.machines) + 1
         machine = Machine(self, number, seat or f"seat-{number}")
         for other in self.machines:
-            other.usurped = other.usurped or (other.alive and other.seat == seat)
+            if other.alive and other.seat == machine.seat:  # who of the two is the newer start is not said yet
+                other.usurped = machine.usurped = True
         self.machines.append(machine)
         self.story(machine.id, f"starts on {machine.seat}")
         machine.start()
