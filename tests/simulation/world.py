@@ -172,4 +172,5 @@ class World:
         for machine in self.machines:
             machine.loop.kill()
         cpu = process_time() - self._began
-        return History(self.seed, self.runs, self.agenda.now, cpu, counts, truth.violations, self.trace)
+        started = counts.get("RunStarted", 0)  # children too
+        return History(self.seed, started, self.agenda.now, cpu, counts, truth.violations, self.trace)
