@@ -33,7 +33,9 @@ def check_seats(world: "World") -> None:
         for run in reader.partition.runs.values():
             for path in run.live:
                 state = run.steps[path]
-                if state.phase == "scheduled" and _seat_taken(world, world.machine(state.worker), now):
+                if state.phase != "scheduled" or not state.worker:
+                    continue
+                if _seat_taken(world, world.machine(state.worker), now):
                     world.truth.wrong(f"{run.id}:{path} waits for {state.worker}, whose seat is taken")
 
 
