@@ -12,7 +12,7 @@ Millrace = Callable[..., Any]
 
 GOOD = "name: good\nsteps:\n  - {id: a, transform: 1}\n"
 BAD = "name: bad\nsteps:\n  - {id: a, transfrom: 1}\n  - {id: b, transform: '{{ steps.x.output }}'}\n"
-LATER = "name: later\nsteps:\n  - {id: a, approve: {by: [ops], prompt: 'Well?'}}\n"
+LATER = "name: later\nsteps:\n  - {id: a, agent: {tools: [t.x]}, model: m, prompt: 'Well?'}\n"
 
 
 def write(name: str, text: str) -> Path:
@@ -39,7 +39,7 @@ def test_every_problem_of_every_file_is_shown_at_its_place(millrace: Millrace) -
     assert "bad.yaml:3:5: this step has no kind" in rest
     assert "      - {id: a, transfrom: 1}" in rest and "        ^" in rest
     assert "bad.yaml:4:34: there is no step `x`" in said.err
-    assert "later.yaml:3:13: `approve` is part of the language, but this version cannot run it yet" in rest
+    assert "later.yaml:3:13: `agent` is part of the language, but this version cannot run it yet" in rest
     assert sum(line.startswith("  remedy: ") for line in rest) >= 3
 
 

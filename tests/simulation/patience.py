@@ -17,7 +17,8 @@ SOON = 5.0
 def check_loss(world: "World", worker: str) -> None:
     """A worker is declared lost: not one that is well, however long the broker was away."""
     machine, now = world.machine(worker), world.agenda.now
-    well = machine.up and now - machine.thawed > AGAIN and not (machine.leaving or machine.usurped)
+    seat_taken = machine.usurped or any(_successors(world, machine))  # it need not know that yet itself
+    well = machine.up and now - machine.thawed > AGAIN and not (machine.leaving or seat_taken)
     if well and now > world.requests_fail_until:
         world.truth.wrong(f"{worker} is declared lost and is well")
 

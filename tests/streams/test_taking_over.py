@@ -59,6 +59,7 @@ def parts(story: Story, committed: int | None, begins: int = 0) -> Any:
         definitions=shelf,
         archive=None,
         marks=SimpleNamespace(latest=latest),
+        read_schemas=nothing,
     )
 
 
