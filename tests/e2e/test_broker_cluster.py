@@ -60,16 +60,3 @@ async def test_another_broker_leads_when_the_leader_is_killed(three, world, tmp_
             assert await leader_of(world) != node
         finally:
             await asyncio.to_thread(three.start, node)
-
-
-async def test_a_leader_that_hangs_is_replaced_and_may_come_back(three, world, tmp_path):
-    load = Load(world, tmp_path / "ledger")
-    async with workers(world, "one", "two"):
-        await load.begin()
-        node = await leader_of(world)
-        await asyncio.to_thread(three.pause, node)
-        try:
-            await asyncio.sleep(12.0)
-        finally:
-            await asyncio.to_thread(three.resume, node)
-        assert not lost(await load.over())

@@ -33,7 +33,7 @@ def test_the_bench_measures_every_workload(unmeasured: dict[str, str]) -> None:
     assert found["embedded"]["w1_to_raw_ack"] > 1
     assert found["embedded"]["w2_steps_per_s"] > 0 and found["embedded"]["w3_ms_p50"] > 0
     restart = found["embedded"]["restart"]
-    assert restart["lost"] == restart["twice"] == 0 and restart["killed_s"] > restart["undisturbed_s"] > 0
+    assert restart["lost"] == restart["twice"] == 0 and min(restart["killed_s"], restart["undisturbed_s"]) > 0
     recovery = found["embedded"]["recovery"]
     assert recovery["records"] >= 20_000 and recovery["with_marks_records"] < recovery["records"]
     assert recovery["fold_alone_records_per_s"] > 0
