@@ -14,7 +14,7 @@ from tests import brokers
 from tests.brokers import Broker
 from tests.cluster import Cluster, cluster
 from tests.e2e.test_broker_trouble import Load, lost, workers
-from tests.running import Running, worker_settings
+from tests.running import Running, worker_process, worker_settings
 
 #: A connection that breaks while aiokafka makes it is left to the garbage collector, which says so.
 pytestmark = [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"), pytest.mark.timeout(150)]
@@ -60,3 +60,40 @@ async def test_another_broker_leads_when_the_leader_is_killed(three, world, tmp_
             assert await leader_of(world) != node
         finally:
             await asyncio.to_thread(three.start, node)
+
+
+async def test_a_leader_that_hangs_is_replaced_and_may_come_back(three, world, tmp_path):
+    """Its answer to a join may be an unknown error, which ends a worker: it says so, and a successor goes on."""
+    load = Load(world, tmp_path / "ledger")
+    seats = {seat: await worker_process(world.settings, seat) for seat in ("one", "two")}
+    succeeding = None
+    try:
+        await load.begin()
+        node = await leader_of(world)
+        await asyncio.to_thread(three.pause, node)
+        try:
+            await asyncio.sleep(12.0)
+        finally:
+            await asyncio.to_thread(three.resume, node)
+        succeeding = asyncio.create_task(succeed(world, seats))
+        assert not lost(await load.over())
+        if succeeding.done():
+            succeeding.result()
+    finally:
+        if succeeding is not None:
+            succeeding.cancel()
+        for process in seats.values():
+            if process.returncode is None:
+                process.terminate()
+            await asyncio.wait_for(process.wait(), 30)
+
+
+async def succeed(world: Running, seats: dict[str, asyncio.subprocess.Process]) -> None:
+    """As a supervisor does: start again whoever ended, who must have said why."""
+    while True:
+        for seat, process in list(seats.items()):
+            if process.returncode is not None:
+                said = (world.settings.data_dir / f"{seat}.log").read_text(encoding="utf-8")
+                assert "Faust stopped by itself" in said.splitlines()[-1], said[-2_000:]
+                seats[seat] = await worker_process(world.settings, seat)
+        await asyncio.sleep(0.2)
